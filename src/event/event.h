@@ -1,0 +1,141 @@
+#ifndef VC_EVENT_EVENT_H
+#define VC_EVENT_EVENT_H
+
+#include "base/addr.h"
+#include "event/fail.h"
+
+/** Every step of every phase of every attempt is one event (docs/architecture.md, "Events"). Logs, the live stream and
+ *  the demo are renderings of events; nothing on the path of a connection writes a line any other way.
+ *  Columns: id, name (`phase.what`), phase, id of the flow (docs/flow.md; "" where none), what it tells. */
+// clang-format off
+#define VC_EVENTS(X) \
+    X(PROCESS_STARTED,   "process.started",    PROCESS,  "",     "a process of the gateway is ready") \
+    X(PROCESS_ENDED,     "process.ended",      PROCESS,  "",     "a process of the gateway ended") \
+    X(PROCESS_NOTICE,    "process.notice",     PROCESS,  "",     "something an administrator should know") \
+    X(GATEWAY_UP,        "process.gateway-up", PROCESS,  "",     "the gateway serves") \
+    X(GATEWAY_STOPPING,  "process.gateway-stopping", PROCESS, "", "the gateway stops") \
+    X(CONFIG_KEY,        "process.config-key", PROCESS,  "",     "a configuration key that is not served, unknown, or has no effect") \
+    X(CONTROL,           "process.control",    PROCESS,  "",     "a command came over the control socket") \
+    X(TLS_ACCEPTED,      "tls.accepted",       TLS,      "F1.1", "a connection came in") \
+    X(TLS_UP,            "tls.up",             TLS,      "F1.8", "the TLS handshake is complete") \
+    X(TLS_FAILED,        "tls.failed",         TLS,      "F1.2", "the TLS handshake failed") \
+    X(HTTP_REFUSED,      "group.http-refused", GROUP,    "",     "a request was refused") \
+    X(GROUP_FORM,        "group.form",         GROUP,    "F2.3", "the form of a group was sent") \
+    X(GROUP_CHOSEN,      "group.chosen",       GROUP,    "F2.5", "the group of the login is chosen") \
+    X(GROUP_UNKNOWN,     "group.unknown",      GROUP,    "F2.5", "a group was asked for that does not exist") \
+    X(USER_STATE_MISMATCH, "user.state-mismatch", USER,  "F3.1", "opaque and cookie name different logins") \
+    X(USER_ANSWER,       "user.answer",        USER,     "F3.1", "credentials came in and are checked") \
+    X(USER_REFUSED,      "user.refused",       USER,     "F3.5", "the credentials were not accepted") \
+    X(USER_SUCCESS,      "user.success",       USER,     "F3.3", "the login is complete, a session token was given") \
+    X(DOWNLOAD_NOTHING,  "download.nothing",   DOWNLOAD, "F4.4", "there is nothing to fetch") \
+    X(DOWNLOAD_SENT,     "download.sent",      DOWNLOAD, "F4.4", "an item was sent") \
+    X(DOWNLOAD_REFUSED,  "download.refused",   DOWNLOAD, "F4.4", "an item was refused") \
+    X(CSTP_CONNECT,      "cstp.connect",       CSTP,     "F5.2", "CONNECT was accepted: addresses are leased, the answer is sent") \
+    X(CSTP_REFUSED,      "cstp.refused",       CSTP,     "F5.5", "CONNECT was refused") \
+    X(CSTP_HANDOVER,     "cstp.handover",      CSTP,     "",     "the connection goes from the portal to a tunnel process") \
+    X(CSTP_UP,           "cstp.up",            CSTP,     "F5.4", "the TLS channel carries packets") \
+    X(CSTP_DOWN,         "cstp.down",          CSTP,     "F7.2", "the TLS channel is gone") \
+    X(CSTP_REKEYED,      "cstp.rekeyed",       CSTP,     "F7.1", "the TLS channel has new keys") \
+    X(CSTP_NOTICE,       "cstp.notice",        CSTP,     "",     "something unusual on the TLS channel") \
+    X(SESSION_ENDED,     "cstp.session-ended", CSTP,     "F7.3", "the session is over, its lease is free") \
+    X(DTLS_OFFERED,      "dtls.offered",       DTLS,     "F6.2", "a DTLS mode and suite were chosen") \
+    X(DTLS_NONE,         "dtls.none",          DTLS,     "F6.2", "no DTLS for this connection") \
+    X(DTLS_HELLO,        "dtls.hello",         DTLS,     "F6.3", "a DTLS handshake began") \
+    X(DTLS_UP,           "dtls.up",            DTLS,     "F6.3", "the DTLS handshake is complete, data moves to DTLS") \
+    X(DTLS_FAILED,       "dtls.failed",        DTLS,     "F6.2", "the DTLS handshake failed") \
+    X(DTLS_SILENT,       "dtls.silent",        DTLS,     "F6.4", "no DTLS handshake came") \
+    X(DTLS_DOWN,         "dtls.down",          DTLS,     "F6.6", "data goes over TLS again") \
+    X(DTLS_MOVED,        "dtls.moved",         DTLS,     "",     "the client's UDP address changed") \
+    X(PACKET_DROPPED,    "cstp.packet-dropped", CSTP,    "",     "a packet was dropped by a rule")
+
+/** Facts that an event may carry. SECRET fields never hold the secret: their setter takes a fingerprint only. */
+#define VC_FIELDS(X) \
+    X(PROCESS,   "process",   TEXT) \
+    X(PID,       "pid",       NUMBER) \
+    X(SOURCE,    "source",    TEXT) \
+    X(USER,      "user",      TEXT) \
+    X(GROUP,     "group",     TEXT) \
+    X(AGENT,     "agent",     TEXT) \
+    X(PATH,      "path",      TEXT) \
+    X(VERSION,   "version",   TEXT) \
+    X(SUITE,     "suite",     TEXT) \
+    X(MODE,      "mode",      TEXT) \
+    X(ADDRESS4,  "address4",  TEXT) \
+    X(ADDRESS6,  "address6",  TEXT) \
+    X(MTU,       "mtu",       NUMBER) \
+    X(FILE,      "file",      TEXT) \
+    X(LINE,      "line",      NUMBER) \
+    X(KEY,       "key",       TEXT) \
+    X(COMMAND,   "command",   TEXT) \
+    X(COUNT,     "count",     NUMBER) \
+    X(STATUS,    "status",    NUMBER) \
+    X(TUNNEL,    "tunnel",    NUMBER) \
+    X(BYTES_IN,  "bytes-in",  NUMBER) \
+    X(BYTES_OUT, "bytes-out", NUMBER) \
+    X(SECONDS,   "seconds",   NUMBER) \
+    X(TOKEN,     "token",     SECRET)
+// clang-format on
+
+enum vc_event_id {
+#define X(id, name, phase, flow, tells) VC_EVENT_##id,
+    VC_EVENTS(X)
+#undef X
+        VC_N_EVENTS
+};
+
+enum vc_field {
+#define X(id, name, type) VC_FIELD_##id,
+    VC_FIELDS(X)
+#undef X
+        VC_N_FIELDS
+};
+
+enum vc_outcome { VC_OUTCOME_OK, VC_OUTCOME_INFO, VC_OUTCOME_REFUSED, VC_OUTCOME_FAILED, VC_N_OUTCOMES };
+
+#define VC_EVENT_FIELDS_MAX 8
+#define VC_FIELD_TEXT 128
+
+struct vc_event_field {
+    enum vc_field field;
+    uint64_t number;
+    char text[VC_FIELD_TEXT]; /* valid UTF-8 without control characters: made so by the setter */
+};
+
+/** One event: a value, made by the process where it happened, rendered by whoever shows it. */
+struct vc_event {
+    enum vc_event_id id;
+    enum vc_outcome outcome;
+    uint64_t at_ns;   /* wall clock, ns since 1970; set by the maker's process */
+    uint64_t login;   /* 0: none; the portal's or authority's number of the attempt */
+    uint64_t session; /* 0: none; session-id of 1-login 4.7 */
+    struct vc_fail fail; /* cause NONE where nothing failed */
+    unsigned n_fields;
+    struct vc_event_field fields[VC_EVENT_FIELDS_MAX];
+};
+
+const char *vc_event_name(enum vc_event_id id);
+const char *vc_event_flow(enum vc_event_id id);
+const char *vc_event_tells(enum vc_event_id id);
+enum vc_phase vc_event_phase(enum vc_event_id id);
+const char *vc_field_name(enum vc_field field);
+const char *vc_outcome_name(enum vc_outcome outcome);
+
+/** An event without fields. */
+struct vc_event vc_event_of(enum vc_event_id id, enum vc_outcome outcome, uint64_t login, uint64_t session);
+/** Setters. A surplus field is dropped; text is cut at VC_FIELD_TEXT and cleaned: bytes that are not UTF-8 and control
+ *  characters become '?'. A setter that does not fit the field's type does nothing. */
+void vc_event_text(struct vc_event *e, enum vc_field field, struct vc_str text);
+void vc_event_number(struct vc_event *e, enum vc_field field, uint64_t number);
+/** @fingerprint: the first 4 bytes of the secret's SHA-256. */
+void vc_event_secret(struct vc_event *e, enum vc_field field, const uint8_t fingerprint[4]);
+
+/** Renderings; both NUL-terminated, without a newline. Return the length, or 0 when @cap is too small (1 KiB is enough
+ *  for text, 4 KiB for JSON). Text: "tls.up login 7 version=TLSv1.3 ..."; JSON: one object, always well-formed. */
+size_t vc_event_print(const struct vc_event *e, char *out, size_t cap);
+size_t vc_event_print_json(const struct vc_event *e, char *out, size_t cap);
+
+/** Value between processes. Reading checks every number; anything odd poisons the reader. */
+void vc_event_pack(const struct vc_event *e, struct vc_writer *w);
+void vc_event_unpack(struct vc_event *e, struct vc_reader *r);
+
+#endif
