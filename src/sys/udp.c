@@ -92,9 +92,8 @@ fail:
     return -1;
 }
 
-union gso_control {
-    struct cmsghdr align;
-    char space[CMSG_SPACE(sizeof(int))];
+struct gso_control {
+    _Alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(int))];
 };
 
 int vc_udp_recv(int fd, struct vc_udp_train *trains, size_t n)
@@ -102,7 +101,7 @@ int vc_udp_recv(int fd, struct vc_udp_train *trains, size_t n)
     static struct mmsghdr msgs[VC_UDP_BATCH];
     static struct iovec iov[VC_UDP_BATCH];
     static struct sockaddr_storage from[VC_UDP_BATCH];
-    static union gso_control control[VC_UDP_BATCH];
+    static struct gso_control control[VC_UDP_BATCH];
     if (n > VC_UDP_BATCH)
         n = VC_UDP_BATCH;
     for (size_t i = 0; i < n; i++) {
@@ -148,7 +147,7 @@ size_t vc_udp_send(int fd, const struct vc_udp_train *trains, size_t n, int *err
     static struct mmsghdr msgs[VC_UDP_BATCH];
     static struct iovec iov[VC_UDP_BATCH];
     static struct sockaddr_storage to[VC_UDP_BATCH];
-    static union gso_control control[VC_UDP_BATCH];
+    static struct gso_control control[VC_UDP_BATCH];
     struct sockaddr_storage local;
     socklen_t local_len = sizeof(local);
     static int known_fd = -1, family;
