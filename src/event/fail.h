@@ -27,6 +27,7 @@ enum vc_next {
     X(SYSTEM,              PROCESS,  STOP,      "the system refused a call: see the detail") \
     X(CONFIG,              PROCESS,  STOP,      "the configuration has a bad value: mend the line that is named") \
     X(CONFIG_NOT_SERVED,   PROCESS,  NONE,      "this key is known but not served yet: the gateway starts without it") \
+    X(EVENTS_LOST,         PROCESS,  NONE,      "more events came than could be written: some are missing") \
     X(STORE,               PROCESS,  STOP,      "the store could not be read or written: check the disk and the rights of state-dir") \
     X(STORE_LOCKED,        PROCESS,  STOP,      "another gateway uses this store: stop it first, or set another state-dir") \
     X(CHILD_DIED,          PROCESS,  NONE,      "one of our processes ended: it is started again") \

@@ -1,0 +1,99 @@
+#include "gateway/common/child.h"
+
+#include "sys/spawn.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SUPERVISOR_FD 3
+
+static uint64_t events_lost;
+
+static int try_emit(struct vc_child *c, struct vc_event *e)
+{
+    uint8_t buf[4000];
+    struct vc_writer w = vc_writer_to(buf, sizeof(buf));
+    vc_event_pack(e, &w);
+    struct vc_msg m = {.type = VC_IPC_EVENT, .EVENT = {.event = {.at = buf, .len = vc_written(&w)}}};
+    return w.bad ? 1 : vc_port_offer(&c->supervisor, &m);
+}
+
+void vc_child_emit(struct vc_child *c, struct vc_event *e)
+{
+    e->at_ns = vc_clock_wall_ns();
+    if (events_lost > 0) {
+        struct vc_event lost = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
+        lost.at_ns = e->at_ns;
+        vc_event_text(&lost, VC_FIELD_PROCESS, vc_str_of(vc_role_name(c->role)));
+        vc_event_number(&lost, VC_FIELD_COUNT, events_lost);
+        vc_fail_set(&lost.fail, VC_CAUSE_EVENTS_LOST, 0, "%s", vc_role_name(c->role));
+        if (try_emit(c, &lost) == 0)
+            events_lost = 0;
+    }
+    if (try_emit(c, e) != 0)
+        events_lost++;
+}
+
+static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
+{
+    struct vc_child *c = p->owner;
+    struct vc_fail fail = {0};
+    if (vc_ipc_when(m->type) == VC_WHEN_AT_START && c->started) {
+        if (fd >= 0)
+            (void)close(fd);
+        return;
+    }
+    switch (m->type) {
+    case VC_IPC_PEER:
+        if (m->PEER.role < VC_N_ROLES && c->ops->peer)
+            c->ops->peer(c, (enum vc_role)m->PEER.role, m->PEER.index, fd);
+        else
+            (void)close(fd);
+        break;
+    case VC_IPC_START: {
+        c->started = true;
+        if (c->ops->start && c->ops->start(c, &fail) != 0) {
+            struct vc_event e = vc_event_of(VC_EVENT_PROCESS_ENDED, VC_OUTCOME_FAILED, 0, 0);
+            vc_event_text(&e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(c->role)));
+            e.fail = fail;
+            vc_child_emit(c, &e);
+            _exit(3);
+        }
+        struct vc_msg ready = {.type = VC_IPC_READY};
+        (void)vc_port_send(&c->supervisor, &ready, -1);
+        break;
+    }
+    case VC_IPC_STOP:
+        if (c->ops->stop)
+            c->ops->stop(c);
+        vc_port_flush(&c->supervisor, 500);
+        vc_loop_stop(&c->loop);
+        break;
+    default:
+        c->ops->setup(c, m, fd);
+        break;
+    }
+}
+
+static void on_lost(struct vc_port *p, bool malformed)
+{
+    struct vc_child *c = p->owner;
+    (void)malformed;
+    vc_loop_stop(&c->loop); /* without the supervisor nothing of ours goes on */
+}
+
+int vc_child_run(struct vc_child *c, enum vc_role role, const struct vc_child_ops *ops, void *owner)
+{
+    vc_spawn_harden_self();
+    c->role = role;
+    c->ops = ops;
+    c->owner = owner;
+    if (vc_loop_init(&c->loop) != 0)
+        return 1;
+    vc_port_open(&c->supervisor, &c->loop, SUPERVISOR_FD, role, VC_ROLE_SUPERVISOR, 0, on_message, on_lost, c);
+    const struct vc_loop_owner who = {.due = ops->due, .tick = ops->tick, .owner = owner};
+    vc_loop_run(&c->loop, &who);
+    vc_port_close(&c->supervisor);
+    vc_loop_deinit(&c->loop);
+    return 0;
+}

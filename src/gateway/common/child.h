@@ -1,0 +1,38 @@
+#ifndef VC_GATEWAY_COMMON_CHILD_H
+#define VC_GATEWAY_COMMON_CHILD_H
+
+#include "event/event.h"
+#include "ipc/port.h"
+#include "sys/loop.h"
+
+/** What all processes of the gateway but the supervisor share: they begin with nothing but the supervisor's port on fd 3,
+ *  get what they need over it (setup messages, then PEER for each neighbour, then START), and end when it closes. */
+struct vc_child {
+    enum vc_role role;
+    struct vc_loop loop;
+    struct vc_port supervisor;
+    bool started;
+    const struct vc_child_ops *ops;
+    void *owner;
+};
+
+struct vc_child_ops {
+    /** A message from the supervisor that is not PEER, START or STOP. @fd is the handler's when not -1. */
+    void (*setup)(struct vc_child *c, const struct vc_msg *m, int fd);
+    /** A channel to a neighbour; a second one for the same neighbour replaces the first: it was started anew. */
+    void (*peer)(struct vc_child *c, enum vc_role role, uint16_t index, int fd);
+    /** Everything is there. Return 0, or -1 with *fail: the process ends and says so. */
+    int (*start)(struct vc_child *c, struct vc_fail *fail);
+    /** The gateway stops: say goodbye to clients; the process ends behind it. NULL: nothing to say. */
+    void (*stop)(struct vc_child *c);
+    uint64_t (*due)(void *owner);
+    void (*tick)(void *owner, uint64_t now_ns);
+};
+
+/** The whole life of the process; returns its exit status. */
+int vc_child_run(struct vc_child *c, enum vc_role role, const struct vc_child_ops *ops, void *owner);
+
+/** Stamps the time and sends the event to the supervisor. Never waits: what does not fit is counted and told later. */
+void vc_child_emit(struct vc_child *c, struct vc_event *e);
+
+#endif
