@@ -19,12 +19,12 @@
 
 _Static_assert(sizeof(struct virtio_net_hdr) == VC_TUN_HDR, "the header that the kernel puts in front");
 
-void vc_tun_hdr_write(const struct vc_tun_hdr *h, uint8_t out[VC_TUN_HDR])
+void vc_tun_hdr_write(const struct vc_super *h, uint8_t out[VC_TUN_HDR])
 {
-    static const uint8_t types[] = {[VC_TUN_GSO_NONE] = VIRTIO_NET_HDR_GSO_NONE,
-                                    [VC_TUN_GSO_TCP4] = VIRTIO_NET_HDR_GSO_TCPV4,
-                                    [VC_TUN_GSO_TCP6] = VIRTIO_NET_HDR_GSO_TCPV6,
-                                    [VC_TUN_GSO_UDP] = GSO_UDP_L4};
+    static const uint8_t types[] = {[VC_GSO_NONE] = VIRTIO_NET_HDR_GSO_NONE,
+                                    [VC_GSO_TCP4] = VIRTIO_NET_HDR_GSO_TCPV4,
+                                    [VC_GSO_TCP6] = VIRTIO_NET_HDR_GSO_TCPV6,
+                                    [VC_GSO_UDP] = GSO_UDP_L4};
     struct virtio_net_hdr v = {
         .flags = h->needs_csum ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0,
         .gso_type = (uint8_t)(types[h->gso] | (h->ecn ? VIRTIO_NET_HDR_GSO_ECN : 0)),
@@ -36,11 +36,11 @@ void vc_tun_hdr_write(const struct vc_tun_hdr *h, uint8_t out[VC_TUN_HDR])
     memcpy(out, &v, sizeof(v));
 }
 
-bool vc_tun_hdr_read(const uint8_t in[VC_TUN_HDR], struct vc_tun_hdr *h)
+bool vc_tun_hdr_read(const uint8_t in[VC_TUN_HDR], struct vc_super *h)
 {
     struct virtio_net_hdr v;
     memcpy(&v, in, sizeof(v));
-    *h = (struct vc_tun_hdr){
+    *h = (struct vc_super){
         .needs_csum = (v.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0,
         .ecn = (v.gso_type & VIRTIO_NET_HDR_GSO_ECN) != 0,
         .hdr_len = v.hdr_len,
@@ -50,16 +50,16 @@ bool vc_tun_hdr_read(const uint8_t in[VC_TUN_HDR], struct vc_tun_hdr *h)
     };
     switch (v.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
     case VIRTIO_NET_HDR_GSO_NONE:
-        h->gso = VC_TUN_GSO_NONE;
+        h->gso = VC_GSO_NONE;
         return true;
     case VIRTIO_NET_HDR_GSO_TCPV4:
-        h->gso = VC_TUN_GSO_TCP4;
+        h->gso = VC_GSO_TCP4;
         return true;
     case VIRTIO_NET_HDR_GSO_TCPV6:
-        h->gso = VC_TUN_GSO_TCP6;
+        h->gso = VC_GSO_TCP6;
         return true;
     case GSO_UDP_L4:
-        h->gso = VC_TUN_GSO_UDP;
+        h->gso = VC_GSO_UDP;
         return true;
     default:
         return false;

@@ -2,6 +2,7 @@
 #define VC_SYS_TUN_H
 
 #include "event/fail.h"
+#include "packet/super.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,17 +15,10 @@
 
 enum vc_tun_offload { VC_TUN_CSUM = 1, VC_TUN_TSO4 = 2, VC_TUN_TSO6 = 4, VC_TUN_USO = 8 };
 
-/** The header that goes in front, decoded. Offsets count from the start of the packet. */
-enum vc_tun_gso { VC_TUN_GSO_NONE, VC_TUN_GSO_TCP4, VC_TUN_GSO_TCP6, VC_TUN_GSO_UDP };
-struct vc_tun_hdr {
-    bool needs_csum; /* the checksum at csum_start + csum_offset holds only the pseudo-header's sum */
-    bool ecn;        /* TCP with CWR in the first segment */
-    enum vc_tun_gso gso;
-    uint16_t hdr_len, gso_size, csum_start, csum_offset;
-};
-void vc_tun_hdr_write(const struct vc_tun_hdr *h, uint8_t out[VC_TUN_HDR]);
+/** The header that goes in front. */
+void vc_tun_hdr_write(const struct vc_super *h, uint8_t out[VC_TUN_HDR]);
 /** Returns false on a kind of frame that we do not know. */
-bool vc_tun_hdr_read(const uint8_t in[VC_TUN_HDR], struct vc_tun_hdr *h);
+bool vc_tun_hdr_read(const uint8_t in[VC_TUN_HDR], struct vc_super *h);
 
 /** Makes the device with @n_queues queues; @pattern may hold one %d. The name and the offloads (mask of vc_tun_offload)
  *  that the kernel has come back. fds are non-blocking and close-on-exec, owned by the caller. The device goes when the

@@ -1,0 +1,239 @@
+#include "gateway/supervisor/children.h"
+
+#include "sys/fdpass.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Who talks to whom (docs/architecture.md, "Processes of the gateway"). */
+static const struct {
+    enum vc_role a, b;
+} wires[] = {
+    {VC_ROLE_PORTAL, VC_ROLE_SIGNER},   {VC_ROLE_PORTAL, VC_ROLE_AUTHORITY}, {VC_ROLE_PORTAL, VC_ROLE_TUNNEL},
+    {VC_ROLE_AUTHORITY, VC_ROLE_VERIFIER}, {VC_ROLE_AUTHORITY, VC_ROLE_TUNNEL}, {VC_ROLE_TUNNEL, VC_ROLE_TUNNEL},
+};
+
+int vc_children_init(struct vc_children *cs, struct vc_loop *loop, const struct vc_children_ops *ops, void *owner,
+                     struct vc_fail *fail)
+{
+    char self[400], probe[600];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    cs->loop = loop;
+    cs->ops = ops;
+    cs->owner = owner;
+    for (unsigned i = 0; i < VC_CHILDREN_MAX; i++)
+        cs->all[i].port.fd = -1;
+    if (n > 0) {
+        self[n] = 0;
+        char *slash = strrchr(self, '/');
+        if (slash)
+            *slash = 0;
+        (void)snprintf(cs->dir, sizeof(cs->dir), "%s/libexec", self);
+        (void)snprintf(probe, sizeof(probe), "%s/varco-portal", cs->dir);
+        if (access(probe, X_OK) == 0)
+            return 0;
+    }
+    (void)snprintf(cs->dir, sizeof(cs->dir), "%s", VC_LIBEXEC);
+    (void)snprintf(probe, sizeof(probe), "%s/varco-portal", cs->dir);
+    if (access(probe, X_OK) != 0)
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "the gateway's programs are neither in %.60s/libexec nor in %.60s",
+                           n > 0 ? self : "?", VC_LIBEXEC);
+    return 0;
+}
+
+void vc_children_add(struct vc_children *cs, enum vc_role role, uint16_t index)
+{
+    if (cs->n < VC_CHILDREN_MAX)
+        cs->all[cs->n++] = (struct vc_child_process){.role = role, .index = index, .port = VC_PORT_CLOSED};
+}
+
+struct vc_child_process *vc_children_find(struct vc_children *cs, enum vc_role role, uint16_t index)
+{
+    for (unsigned i = 0; i < cs->n; i++) {
+        if (cs->all[i].role == role && cs->all[i].index == index)
+            return &cs->all[i];
+    }
+    return NULL;
+}
+
+static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
+{
+    struct vc_children *cs = p->owner;
+    struct vc_child_process *c = vc_children_find(cs, p->peer, p->index);
+    if (m->type == VC_IPC_READY && !c->ready) {
+        c->ready = true;
+        cs->ops->ready(cs->owner, c);
+        return;
+    }
+    cs->ops->message(cs->owner, c, m, fd);
+}
+
+static void on_lost(struct vc_port *p, bool malformed)
+{
+    struct vc_children *cs = p->owner;
+    struct vc_child_process *c = vc_children_find(cs, p->peer, p->index);
+    if (c->pid > 0 && !cs->stopping)
+        (void)kill(c->pid, SIGKILL); /* without a port it is of no use; SIGCHLD tells the rest */
+    (void)malformed;
+}
+
+static int spawn(struct vc_children *cs, struct vc_child_process *c, struct vc_fail *fail)
+{
+    int pair[2], cwd = -1;
+    char path[600], name[64];
+    if (vc_fdpass_pair(pair) != 0)
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "socket pair");
+    (void)snprintf(name, sizeof(name), "varco-%s", vc_role_name(c->role));
+    (void)snprintf(path, sizeof(path), "%s/%s", cs->dir, name);
+    struct vc_spawn s = {
+        .path = path, .name = name, .port = pair[1], .keep_ids = cs->keep_ids, .with_stderr = cs->with_stderr};
+    cs->ops->identity(cs->owner, c->role, &s.uid, &s.gid, &cwd);
+    s.cwd = cwd;
+    pid_t pid = vc_spawn(&s, fail);
+    (void)close(pair[1]);
+    if (pid < 0) {
+        (void)close(pair[0]);
+        return -1;
+    }
+    c->pid = pid;
+    c->ready = false;
+    c->restart_ns = 0;
+    c->started_ns = vc_clock_mono_ns();
+    vc_port_open(&c->port, cs->loop, pair[0], VC_ROLE_SUPERVISOR, c->role, c->index, on_message, on_lost, cs);
+    return cs->ops->setup(cs->owner, c, fail);
+}
+
+static int introduce(struct vc_child_process *a, struct vc_child_process *b, struct vc_fail *fail)
+{
+    int pair[2];
+    if (vc_fdpass_pair(pair) != 0)
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "socket pair");
+    struct vc_msg to_a = {.type = VC_IPC_PEER, .PEER = {.role = (uint8_t)b->role, .index = b->index}};
+    struct vc_msg to_b = {.type = VC_IPC_PEER, .PEER = {.role = (uint8_t)a->role, .index = a->index}};
+    (void)vc_port_send(&a->port, &to_a, pair[0]);
+    (void)vc_port_send(&b->port, &to_b, pair[1]);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+    return 0;
+}
+
+static bool wired(enum vc_role a, enum vc_role b)
+{
+    for (size_t i = 0; i < sizeof(wires) / sizeof(wires[0]); i++) {
+        if ((wires[i].a == a && wires[i].b == b) || (wires[i].a == b && wires[i].b == a))
+            return true;
+    }
+    return false;
+}
+
+/** Wires @c to every running neighbour with a lower place in the table, or to all of them after a restart. */
+static int wire(struct vc_children *cs, struct vc_child_process *c, unsigned up_to, struct vc_fail *fail)
+{
+    for (unsigned i = 0; i < up_to; i++) {
+        struct vc_child_process *other = &cs->all[i];
+        if (other != c && other->pid > 0 && vc_port_is_open(&other->port) && wired(c->role, other->role) &&
+            introduce(c, other, fail) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void send_start(struct vc_child_process *c)
+{
+    struct vc_msg m = {.type = VC_IPC_START};
+    (void)vc_port_send(&c->port, &m, -1);
+}
+
+int vc_children_start(struct vc_children *cs, struct vc_fail *fail)
+{
+    for (unsigned i = 0; i < cs->n; i++) {
+        if (spawn(cs, &cs->all[i], fail) != 0 || wire(cs, &cs->all[i], i, fail) != 0)
+            return -1;
+    }
+    for (unsigned i = 0; i < cs->n; i++)
+        send_start(&cs->all[i]);
+    return 0;
+}
+
+void vc_children_reap(struct vc_children *cs)
+{
+    for (unsigned i = 0; i < cs->n; i++) {
+        struct vc_child_process *c = &cs->all[i];
+        int status;
+        if (c->pid <= 0 || waitpid(c->pid, &status, WNOHANG) != c->pid)
+            continue;
+        bool young = vc_clock_mono_ns() - c->started_ns < 1000000000U;
+        vc_port_close(&c->port);
+        cs->ops->ended(cs->owner, c, status, false);
+        c->pid = 0;
+        c->ready = false;
+        if (!cs->stopping) /* at once; one that dies young waits a second, so that a fault does not spin */
+            c->restart_ns = vc_clock_mono_ns() + (young ? 1000000000U : 0);
+    }
+}
+
+uint64_t vc_children_due(const struct vc_children *cs)
+{
+    uint64_t due = UINT64_MAX;
+    for (unsigned i = 0; i < cs->n; i++) {
+        if (cs->all[i].restart_ns != 0 && cs->all[i].restart_ns < due)
+            due = cs->all[i].restart_ns;
+    }
+    return due;
+}
+
+void vc_children_tick(struct vc_children *cs, uint64_t now_ns)
+{
+    struct vc_fail fail;
+    for (unsigned i = 0; i < cs->n && !cs->stopping; i++) {
+        struct vc_child_process *c = &cs->all[i];
+        if (c->restart_ns == 0 || c->restart_ns > now_ns)
+            continue;
+        if (spawn(cs, c, &fail) != 0 || wire(cs, c, cs->n, &fail) != 0) {
+            if (c->pid > 0)
+                (void)kill(c->pid, SIGKILL);
+            else
+                c->restart_ns = now_ns + 1000000000U;
+            continue;
+        }
+        send_start(c);
+    }
+}
+
+bool vc_children_all_ready(const struct vc_children *cs)
+{
+    for (unsigned i = 0; i < cs->n; i++) {
+        if (!cs->all[i].ready)
+            return false;
+    }
+    return true;
+}
+
+void vc_children_tell_stop(struct vc_children *cs, enum vc_role role)
+{
+    struct vc_msg m = {.type = VC_IPC_STOP};
+    for (unsigned i = 0; i < cs->n; i++) {
+        if (cs->all[i].role == role && cs->all[i].pid > 0)
+            (void)vc_port_send(&cs->all[i].port, &m, -1);
+    }
+}
+
+unsigned vc_children_alive(const struct vc_children *cs, enum vc_role role)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < cs->n; i++)
+        n += cs->all[i].pid > 0 && (role == VC_ROLE_ANY || cs->all[i].role == role);
+    return n;
+}
+
+void vc_children_kill(struct vc_children *cs, int sig)
+{
+    for (unsigned i = 0; i < cs->n; i++) {
+        if (cs->all[i].pid > 0)
+            (void)kill(cs->all[i].pid, sig);
+    }
+}

@@ -1,0 +1,60 @@
+#ifndef VC_GATEWAY_SUPERVISOR_CHILDREN_H
+#define VC_GATEWAY_SUPERVISOR_CHILDREN_H
+
+#include "ipc/port.h"
+#include "sys/loop.h"
+#include "sys/spawn.h"
+
+#define VC_CHILDREN_MAX 200
+#define VC_PER_ROLE_MAX 64
+
+/** The processes below the supervisor: started, wired to each other, watched, started again. */
+struct vc_children {
+    struct vc_loop *loop;
+    const struct vc_children_ops *ops;
+    void *owner;
+    char dir[512]; /* where their programs are */
+    bool keep_ids; /* only one id is mapped */
+    bool with_stderr;
+    bool stopping;
+    unsigned n;
+    struct vc_child_process {
+        enum vc_role role;
+        uint16_t index;
+        pid_t pid; /* 0: not running */
+        struct vc_port port;
+        bool ready;
+        uint64_t started_ns;
+        uint64_t restart_ns; /* 0, or when to start it again */
+    } all[VC_CHILDREN_MAX];
+};
+
+struct vc_children_ops {
+    /** Ids, working directory (-1: "/") of a role. */
+    void (*identity)(void *owner, enum vc_role role, uid_t *uid, gid_t *gid, int *cwd);
+    /** Send what the process needs before its neighbours. -1 with *fail when it cannot be had. */
+    int (*setup)(void *owner, struct vc_child_process *c, struct vc_fail *fail);
+    void (*message)(void *owner, struct vc_child_process *c, const struct vc_msg *m, int fd);
+    void (*ready)(void *owner, struct vc_child_process *c);
+    /** It is gone; @status as from waitpid. It will be started again unless the gateway stops. */
+    void (*ended)(void *owner, struct vc_child_process *c, int status, bool malformed);
+};
+
+/** Finds the programs: `libexec/` beside the running program, else the installed place. */
+int vc_children_init(struct vc_children *cs, struct vc_loop *loop, const struct vc_children_ops *ops, void *owner,
+                     struct vc_fail *fail);
+/** Adds one to the table; vc_children_start starts all that were added and wires them. */
+void vc_children_add(struct vc_children *cs, enum vc_role role, uint16_t index);
+int vc_children_start(struct vc_children *cs, struct vc_fail *fail);
+/** After SIGCHLD. */
+void vc_children_reap(struct vc_children *cs);
+uint64_t vc_children_due(const struct vc_children *cs);
+void vc_children_tick(struct vc_children *cs, uint64_t now_ns);
+bool vc_children_all_ready(const struct vc_children *cs);
+struct vc_child_process *vc_children_find(struct vc_children *cs, enum vc_role role, uint16_t index);
+/** Tells those of @role to stop. */
+void vc_children_tell_stop(struct vc_children *cs, enum vc_role role);
+unsigned vc_children_alive(const struct vc_children *cs, enum vc_role role); /* VC_ROLE_ANY: all */
+void vc_children_kill(struct vc_children *cs, int sig);
+
+#endif

@@ -1,0 +1,31 @@
+#ifndef VC_PACKET_CUT_H
+#define VC_PACKET_CUT_H
+
+#include "packet/super.h"
+
+#include <stddef.h>
+
+/** Cuts a super-packet from the TUN into the packets that one-by-one sending would have given (threats.md, coalescing):
+ *  IPv4 id counts up, TCP sequence numbers, FIN and PSH only in the last, CWR only in the first, UDP lengths, all
+ *  checksums complete. A packet that is none (gso NONE) comes out once, its checksum completed where it is asked for. */
+struct vc_cut {
+    const uint8_t *packet;
+    size_t len;
+    struct vc_super super;
+    size_t header_len, ip_len; /* IP + transport; IP alone */
+    size_t at;                 /* payload bytes cut so far */
+    uint32_t n;                /* packets so far */
+    uint64_t partial;          /* sum of what does not change between packets */
+    bool done;
+};
+
+/** Returns how many packets will come, or 0 when the super-packet is malformed (drop it). Borrowed until the last
+ *  vc_cut_next. */
+size_t vc_cut_begin(struct vc_cut *c, const struct vc_super *super, const uint8_t *packet, size_t len);
+/** Writes the next packet to @out and returns its length; 0: no more. @cap must be at least vc_cut_largest(). The
+ *  payload is copied once and summed in the same pass. */
+size_t vc_cut_next(struct vc_cut *c, uint8_t *out, size_t cap);
+/** The length of the largest packet that will come (the first, unless there is one only). */
+size_t vc_cut_largest(const struct vc_cut *c);
+
+#endif
