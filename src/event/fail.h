@@ -54,6 +54,9 @@ enum vc_next {
     X(HTTP_NOT_FOUND,      GROUP,    NONE,      "nothing lies at this path: a browser or a scanner, or a group URL that does not exist") \
     X(HTTP_METHOD,         GROUP,    NONE,      "this method is not served") \
     X(HTTP_PEER_CLOSED,    GROUP,    RETRY,     "the client closed the connection before its request was answered") \
+    X(HTTP_ANSWER_MALFORMED, GROUP,  STOP,      "the answer is not well-formed HTTP: no VPN gateway answers there, or something in between changes it") \
+    X(HTTP_ANSWER_TOO_LARGE, GROUP,  STOP,      "the gateway's answer is larger than the limit") \
+    X(HTTP_ANSWER_CUT,     GROUP,    RETRY,     "the gateway closed the connection before its answer was complete: try again") \
     X(XML_MALFORMED,       GROUP,    STOP,      "the XML document is malformed: not a VPN client, or something in between changes it") \
     X(XML_DTD,             GROUP,    STOP,      "the XML document has a document type, which is never read") \
     X(XML_LIMIT,           GROUP,    STOP,      "the XML document passes a limit (size, depth, elements, attributes)") \
@@ -69,6 +72,8 @@ enum vc_next {
     X(HASH_UNUSABLE,       USER,     STOP,      "the user's password hash is empty or of a kind this system lacks: set a new one with varcoctl passwd") \
     X(NOT_IN_GROUP,        USER,     STOP,      "the user does not belong to the group that was chosen: see the password file") \
     X(TOO_MANY_TRIES,      USER,     LOGIN,     "three wrong answers: the client must start a new login") \
+    X(TOO_MANY_ROUNDS,     USER,     LOGIN,     "the login went on for 32 requests: the client must start a new one") \
+    X(USER_CHANGED,        USER,     ASK,       "a later answer of the login named another user: type the name again") \
     X(VERIFIER_BUSY,       USER,     RETRY,     "too many logins wait for a password check: try again") \
     X(VERIFIER_DIED,       USER,     RETRY,     "the password check was interrupted: try again") \
     X(CREDENTIALS_MISSING, USER,     ASK,       "the answer lacks the user name or the password") \
@@ -82,6 +87,7 @@ enum vc_next {
     X(COOKIE_EXPIRED,      CSTP,     LOGIN,     "the session was not taken up within cookie-timeout: log in again") \
     X(NO_ADDRESS,          CSTP,     RETRY,     "no address is free: enlarge ipv4-network, or end other sessions") \
     X(CONNECT_MALFORMED,   CSTP,     STOP,      "the CONNECT request is malformed") \
+    X(CONNECT_ANSWER,      CSTP,     STOP,      "the gateway's answer to CONNECT is malformed or passes a limit") \
     X(NO_TUNNEL,           CSTP,     RETRY,     "no tunnel process can take the session at the moment") \
     X(HANDOVER_LOST,       CSTP,     RETRY,     "the connection was lost on its way to the tunnel process: the client comes back by its token") \
     X(CSTP_FRAMING,        CSTP,     RETRY,     "the client broke the framing of the tunnel: the connection ends, the session stays") \
