@@ -27,6 +27,10 @@ enum vc_next {
     X(SYSTEM,              PROCESS,  STOP,      "the system refused a call: see the detail") \
     X(CONFIG,              PROCESS,  STOP,      "the configuration has a bad value: mend the line that is named") \
     X(CONFIG_NOT_SERVED,   PROCESS,  NONE,      "this key is known but not served yet: the gateway starts without it") \
+    X(CONFIG_UNKNOWN,      PROCESS,  NONE,      "there is no such key or section: it is ignored; look for a slip of the pen") \
+    X(CONFIG_NO_EFFECT,    PROCESS,  NONE,      "this key has no effect here: it may stay or go") \
+    X(CONFIG_BOOLEAN,      PROCESS,  NONE,      "the value is neither true nor false, and counts as false: write one of them") \
+    X(CONFIG_IGNORED,      PROCESS,  NONE,      "this line adds nothing: it may go") \
     X(EVENTS_LOST,         PROCESS,  NONE,      "more events came than could be written: some are missing") \
     X(STORE,               PROCESS,  STOP,      "the store could not be read or written: check the disk and the rights of state-dir") \
     X(STORE_LOCKED,        PROCESS,  STOP,      "another gateway uses this store: stop it first, or set another state-dir") \
@@ -74,6 +78,7 @@ enum vc_next {
     X(TOO_MANY_TRIES,      USER,     LOGIN,     "three wrong answers: the client must start a new login") \
     X(TOO_MANY_ROUNDS,     USER,     LOGIN,     "the login went on for 32 requests: the client must start a new one") \
     X(USER_CHANGED,        USER,     ASK,       "a later answer of the login named another user: type the name again") \
+    X(PASSWD_FIELD,        USER,     ASK,       "this cannot stand in a password file: choose another") \
     X(VERIFIER_BUSY,       USER,     RETRY,     "too many logins wait for a password check: try again") \
     X(VERIFIER_DIED,       USER,     RETRY,     "the password check was interrupted: try again") \
     X(CREDENTIALS_MISSING, USER,     ASK,       "the answer lacks the user name or the password") \
@@ -106,6 +111,7 @@ enum vc_next {
     X(DTLS_NOT_OFFERED,    DTLS,     FALL_BACK, "the client offers no DTLS that is allowed here: it stays on TLS") \
     X(DTLS_BAD_SECRET,     DTLS,     FALL_BACK, "X-DTLS-Master-Secret is malformed: no DTLS, the client stays on TLS") \
     X(DTLS_SILENT,         DTLS,     FALL_BACK, "no DTLS handshake came: let UDP through to this port, or stay on TLS") \
+    X(DTLS_UNANSWERED,     DTLS,     FALL_BACK, "no answer came over UDP: let UDP through to the gateway, or stay on TLS") \
     X(DTLS_HANDSHAKE,      DTLS,     FALL_BACK, "the DTLS handshake failed: the client stays on TLS") \
     X(DTLS_DEAD_PEER,      DTLS,     FALL_BACK, "nothing comes back over UDP any more: data goes over TLS until it does") \
     X(DTLS_CLOSED,         DTLS,     FALL_BACK, "the client closed the DTLS channel: data goes over TLS") \
