@@ -37,6 +37,7 @@
     X(EVENT,          ANY,        SUPERVISOR, 0,   4096,    ALWAYS) \
     X(PRIVATE_KEY,    SUPERVISOR, SIGNER,     0,   33000,   AT_START) \
     X(PORTAL_SETUP,   SUPERVISOR, PORTAL,     0,   70000,   AT_START) \
+    X(PORTAL_CHAIN,   SUPERVISOR, PORTAL,     0,   66000,   AT_START) \
     X(LISTENER,       SUPERVISOR, PORTAL,     1,   16,      AT_START) \
     X(TUNNEL_SETUP,   SUPERVISOR, TUNNEL,     0,   256,     AT_START) \
     X(TUN_QUEUE,      SUPERVISOR, TUNNEL,     1,   64,      AT_START) \
@@ -87,25 +88,27 @@
 #define VC_MSG_STORY(F) F(BYTES, event, 4000)                       /* an event on its way to `varcoctl events` */
 #define VC_MSG_PRIVATE_KEY(F) F(U16, number, 0) F(SECRET, pem, 32768)
 #define VC_MSG_PORTAL_SETUP(F) F(U16, index, 0) F(U8, tls_max, 0) F(U32, auth_timeout_s, 0) F(U16, max_connections, 0) \
-    F(U8, select_group_by_url, 0) F(BYTES, chain, 65536)            /* PEM, leaf first */
+    F(U8, hide_groups, 0) F(TEXT, own_label, 256) F(TEXT, pre_banner, 4096) F(TEXT, banner, 4096) F(U64, config_hash, 0) \
+    F(BYTES, groups, 51000)                                         /* u16 length and name, u16 length and label, ... */
+#define VC_MSG_PORTAL_CHAIN(F) F(BYTES, chain, 65536)               /* PEM, leaf first */
 #define VC_MSG_LISTENER(F)
 #define VC_MSG_TUNNEL_SETUP(F) F(U16, index, 0) F(U16, count, 0) F(U8, dtls_cookie, 0) F(BYTES, cookie_key, 32) \
     F(IP, pool4, 0) F(U8, pool4_len, 0) F(IP, pool6, 0) F(U8, pool6_len, 0)
 #define VC_MSG_TUN_QUEUE(F) F(TEXT, device, 16) F(U32, offloads, 0)
 #define VC_MSG_UDP_SOCKET(F) F(U8, family, 0)
-#define VC_MSG_AUTHORITY_SETUP(F) F(TEXT, config_path, 512) F(U32, supervisor_pid, 0) F(U16, n_tunnels, 0) \
+#define VC_MSG_AUTHORITY_SETUP(F) F(TEXT, config_path, 512) F(U32, supervisor_pid, 0) F(U16, n_tunnels, 0) F(U64, config_hash, 0) \
     F(TEXT, device, 16) F(TEXT, cert_hash, 40)                      /* fd: the configuration, to be read from offset 0 */
 #define VC_MSG_PASSWORD_FILE(F)                                     /* fd: read from offset 0 */
 #define VC_MSG_CONTROL_SOCKET(F)                                    /* fd: a listening Unix socket */
 #define VC_MSG_PLEASE(F) F(U8, what, 0)                             /* enum vc_please */
 #define VC_MSG_SIGN(F)   F(U64, handshake, 0) F(U16, key, 0) F(U16, scheme, 0) F(BYTES, tbs, 4300)
 #define VC_MSG_SIGNED(F) F(U64, handshake, 0) F(U8, ok, 0) F(BYTES, signature, 2048)
-#define VC_MSG_LOGIN(F)  F(U64, conn, 0) F(U8, kind, 0) F(ENDPOINT, source, 0) F(U64, handle, 0) F(U64, cookie_handle, 0) \
-    F(U8, has, 0) F(TEXT, path, 1024) F(TEXT, access_path, 1024) F(TEXT, group_select, 256) F(TEXT, username, 256) \
-    F(SECRET, password, 1024) F(TEXT, agent, 64) F(TEXT, version, 64) F(SECRET, token, 64)
-#define VC_MSG_FORM(F)   F(U64, conn, 0) F(U64, handle, 0) F(U64, config_hash, 0) F(TEXT, group, 256) F(TEXT, alias, 256) \
-    F(U8, inputs, 0) F(U8, error, 0) F(U8, final, 0) F(TEXT, banner, 4096) F(BYTES, options, 50000)
-#define VC_MSG_SUCCESS(F) F(U64, conn, 0) F(U64, session, 0) F(SECRET, token, 32) F(TEXT, banner, 4096)
+#define VC_MSG_LOGIN(F)  F(U64, conn, 0) F(U8, kind, 0) F(ENDPOINT, source, 0) F(U8, has, 0) F(U64, opaque, 0) \
+    F(U64, cookie, 0) F(TEXT, path, 4096) F(TEXT, access, 1024) F(TEXT, select, 256) F(TEXT, user, 256) \
+    F(SECRET, password, 1024) F(TEXT, agent, 64) F(TEXT, version, 64) /* vc_login_request (proto/login_gateway.h) */
+#define VC_MSG_FORM(F)   F(U64, conn, 0) F(U8, refuse, 0) F(U8, form, 0) F(U8, error, 0) F(U64, handle, 0) F(U8, own, 0) \
+    F(U8, select, 0) F(TEXT, group, 256)                            /* vc_login_answer */
+#define VC_MSG_SUCCESS(F) F(U64, conn, 0) F(U64, session, 0) F(SECRET, token, 32)
 #define VC_MSG_CONNECT(F) F(U64, conn, 0) F(ENDPOINT, source, 0) F(ENDPOINT, local, 0) F(SECRET, token, 32) \
     F(U8, tls_version, 0) F(U8, aead, 0) F(TEXT, suite, 64) F(U16, pmtu, 0) F(U8, timestamps, 0) F(TEXT, agent, 64) \
     F(BYTES, request, 20000)                                        /* vc_connect_request_pack: without the secret */
@@ -172,14 +175,13 @@ enum vc_ipc_type {
 /** What the authority may ask of the supervisor. */
 enum vc_please { VC_PLEASE_STOP, VC_PLEASE_RELOAD, VC_PLEASE_STORY_ON, VC_PLEASE_STORY_OFF, VC_N_PLEASE };
 
-/** LOGIN.kind and bits of LOGIN.has. */
-enum vc_login_kind { VC_LOGIN_INIT, VC_LOGIN_REPLY, VC_LOGIN_LOGOUT, VC_N_LOGIN_KINDS };
-#define VC_LOGIN_HAS_HANDLE 1
-#define VC_LOGIN_HAS_COOKIE 2
-#define VC_LOGIN_HAS_GROUP 4
-#define VC_LOGIN_HAS_USERNAME 8
-#define VC_LOGIN_HAS_PASSWORD 16
-#define VC_LOGIN_HAS_TOKEN 32
+/** Bits of LOGIN.has. */
+#define VC_HAS_OPAQUE 1
+#define VC_HAS_COOKIE 2
+#define VC_HAS_ACCESS 4
+#define VC_HAS_SELECT 8
+#define VC_HAS_USER 16
+#define VC_HAS_PASSWORD 32
 
 /** CLOSE.how: what the client is told; DOWN.how: what became of the channel. */
 enum vc_close_how {

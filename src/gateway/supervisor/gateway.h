@@ -1,0 +1,68 @@
+#ifndef VC_GATEWAY_SUPERVISOR_GATEWAY_H
+#define VC_GATEWAY_SUPERVISOR_GATEWAY_H
+
+#include "gateway/supervisor/children.h"
+#include "gateway/supervisor/log.h"
+#include "gateway/supervisor/options.h"
+#include "gateway/supervisor/place.h"
+#include "policy/conf.h"
+#include "sys/nft.h"
+#include "tls/pair.h"
+
+#define VC_FORWARDING_MAX 64
+
+/** All that the supervisor holds: the configuration and everything that only root may open. */
+struct vc_gateway {
+    const struct vc_options *options;
+    struct vc_log log;
+    struct vc_loop loop;
+    struct vc_place place;
+    char config_path[PATH_MAX]; /* as found */
+    char real_path[PATH_MAX];
+    uint8_t *config_bytes;
+    size_t config_len;
+    struct vc_conf conf;
+    uint64_t config_hash; /* ms since 1970: when it was read */
+    struct vc_pair pair;
+    uint8_t *chain; /* PEM */
+    size_t chain_len;
+
+    uid_t authority_uid, net_uid;
+    gid_t authority_gid, net_gid;
+    bool keep_ids;
+
+    int listener;                /* TCP; -1 */
+    int control;                 /* -1: use-occtl = false */
+    unsigned n_tunnels;
+    int tun[VC_PER_ROLE_MAX];    /* queue of each tunnel process; kept, so that a restarted one goes on with it */
+    int udp[VC_PER_ROLE_MAX];
+    char device[16];
+    unsigned offloads;
+    uint8_t cookie_key[32];      /* of HelloVerifyRequests: the same for all tunnel processes */
+    struct vc_nft nft;
+    struct {
+        char path[128];
+        bool was_off;
+    } forwarding[VC_FORWARDING_MAX]; /* sysctls that we switched on, to be switched back */
+    unsigned n_forwarding;
+
+    struct vc_children children;
+    bool told_up, story, stopping;
+    uint64_t stop_by_ns;
+    int ready_pipe; /* the parent that waits for a daemon to be up; -1 */
+};
+
+/** Reads and checks the configuration, finds users and files. Prints notes as events. -1 with *fail. */
+int vc_gateway_read(struct vc_gateway *g, struct vc_fail *fail);
+/** Opens everything that needs rights: store, listeners, TUN, UDP, firewall. -1 with *fail. */
+int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail);
+/** Runs until told to stop; returns the exit status. */
+int vc_gateway_serve(struct vc_gateway *g);
+/** Gives everything back. Harmless on a gateway that was opened in part. */
+void vc_gateway_close(struct vc_gateway *g);
+
+void vc_gateway_emit(struct vc_gateway *g, struct vc_event *e);
+/** An event `process.*` with a cause. */
+void vc_gateway_notice(struct vc_gateway *g, enum vc_event_id id, enum vc_outcome outcome, const struct vc_fail *fail);
+
+#endif

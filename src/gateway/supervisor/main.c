@@ -1,0 +1,98 @@
+/* varcod: the supervisor. Reads the configuration, opens what only root may open, starts the other processes and watches
+ * them. It parses nothing that comes from the network. */
+#include "gateway/supervisor/gateway.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int tell(const struct vc_fail *fail)
+{
+    char text[600];
+    vc_fail_print(fail, text, sizeof(text));
+    (void)fprintf(stderr, "varcod: %s\n", text);
+    return 1;
+}
+
+/** Goes to the background; the first process stays until the gateway serves (exit 0) or has failed (1). Returns -1 in
+ *  the daemon, else the exit status of the first. */
+static int daemonize(struct vc_gateway *g, bool keep_dir)
+{
+    int ready[2];
+    char c;
+    if (pipe2(ready, O_CLOEXEC) != 0)
+        return 1;
+    pid_t pid = fork();
+    if (pid < 0)
+        return 1;
+    if (pid > 0) {
+        (void)close(ready[1]);
+        return read(ready[0], &c, 1) == 1 ? 0 : 1;
+    }
+    (void)close(ready[0]);
+    (void)setsid();
+    if (!keep_dir && chdir("/") != 0)
+        return 1;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        (void)dup2(null, 0);
+        (void)dup2(null, 1);
+        if (!g->log.to_stderr)
+            (void)dup2(null, 2);
+        if (null > 2)
+            (void)close(null);
+    }
+    g->ready_pipe = ready[1];
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    static struct vc_gateway gateway;
+    struct vc_gateway *g = &gateway;
+    struct vc_options options;
+    struct vc_fail fail = {0};
+    int r = vc_options_read(&options, argc, argv);
+    if (r != 0)
+        return r - 1;
+    g->options = &options;
+    g->log = (struct vc_log){.to_stderr = options.log_stderr || options.test, .level = 2};
+    g->place = (struct vc_place)VC_PLACE_NONE;
+    g->listener = g->control = g->ready_pipe = -1;
+    for (unsigned i = 0; i < VC_PER_ROLE_MAX; i++)
+        g->tun[i] = g->udp[i] = -1;
+    /* 0, 1 and 2 must be open, or a socket of ours would land there */
+    for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd <= 2; fd = open("/dev/null", O_RDWR))
+        continue;
+    (void)umask(022);
+    if (vc_gateway_read(g, &fail) != 0) {
+        vc_gateway_close(g);
+        return tell(&fail);
+    }
+    if (options.test) {
+        vc_gateway_close(g);
+        (void)printf("%s: the configuration is valid\n", g->config_path);
+        return 0;
+    }
+    if (!options.foreground) {
+        r = daemonize(g, options.no_chdir);
+        if (r >= 0)
+            return r;
+    }
+    if (vc_gateway_open(g, &fail) != 0) {
+        vc_gateway_close(g);
+        return tell(&fail);
+    }
+    if (!g->keep_ids && vc_spawn_limit_supervisor(&fail) != 0) {
+        vc_gateway_close(g);
+        return tell(&fail);
+    }
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    int status = vc_gateway_serve(g);
+    vc_gateway_close(g);
+    return status;
+}

@@ -1,0 +1,376 @@
+/* The supervisor at work: gives every process what it needs, renders their events, starts what died, stops in order. */
+#include "gateway/supervisor/gateway.h"
+
+#include "crypto/wipe.h"
+#include "sys/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STOP_S 5 /* clients are told, processes end; then they are killed */
+
+void vc_gateway_emit(struct vc_gateway *g, struct vc_event *e)
+{
+    if (e->at_ns == 0)
+        e->at_ns = vc_clock_wall_ns();
+    vc_log_event(&g->log, e);
+    if (!g->story)
+        return;
+    struct vc_child_process *authority = vc_children_find(&g->children, VC_ROLE_AUTHORITY, 0);
+    uint8_t buf[4000];
+    struct vc_writer w = vc_writer_to(buf, sizeof(buf));
+    vc_event_pack(e, &w);
+    struct vc_msg m = {.type = VC_IPC_STORY, .STORY = {.event = {.at = buf, .len = vc_written(&w)}}};
+    if (authority && !w.bad)
+        (void)vc_port_offer(&authority->port, &m);
+}
+
+void vc_gateway_notice(struct vc_gateway *g, enum vc_event_id id, enum vc_outcome outcome, const struct vc_fail *fail)
+{
+    struct vc_event e = vc_event_of(id, outcome, 0, 0);
+    e.fail = *fail;
+    vc_gateway_emit(g, &e);
+}
+
+static void identity(void *owner, enum vc_role role, uid_t *uid, gid_t *gid, int *cwd)
+{
+    const struct vc_gateway *g = owner;
+    bool net = role == VC_ROLE_PORTAL || role == VC_ROLE_TUNNEL;
+    *uid = net ? g->net_uid : g->authority_uid;
+    *gid = net ? g->net_gid : g->authority_gid;
+    *cwd = role == VC_ROLE_AUTHORITY ? g->place.state_fd : -1;
+}
+
+static int send_fd(struct vc_child_process *c, const struct vc_msg *m, int fd, bool close_it)
+{
+    int r = vc_port_send(&c->port, m, fd);
+    if (close_it && fd >= 0)
+        (void)close(fd);
+    return r;
+}
+
+static int setup_signer(struct vc_gateway *g, struct vc_child_process *c, struct vc_fail *fail)
+{
+    uint8_t *pem;
+    size_t len;
+    if (vc_file_read(g->conf.server_key, VC_KEY_PEM_MAX, VC_CAUSE_CONFIG, &pem, &len, fail) != 0)
+        return -1;
+    struct vc_msg m = {.type = VC_IPC_PRIVATE_KEY, .PRIVATE_KEY = {.number = 0, .pem = {.at = pem, .len = len}}};
+    int r = vc_port_send(&c->port, &m, -1);
+    vc_wipe(pem, len);
+    free(pem);
+    return r;
+}
+
+static int setup_authority(struct vc_gateway *g, struct vc_child_process *c, struct vc_fail *fail)
+{
+    int config = vc_file_memory("varcod.conf", g->config_bytes, g->config_len, fail);
+    if (config < 0)
+        return -1;
+    struct vc_msg m = {.type = VC_IPC_AUTHORITY_SETUP,
+                       .AUTHORITY_SETUP = {.config_path = vc_str_of(g->config_path),
+                                           .supervisor_pid = (uint32_t)getpid(),
+                                           .n_tunnels = (uint16_t)g->n_tunnels,
+                                           .config_hash = g->config_hash,
+                                           .device = vc_str_of(g->device),
+                                           .cert_hash = vc_str_of(g->pair.cert_hash)}};
+    if (send_fd(c, &m, config, true) != 0)
+        return -1;
+    int passwords = open(g->conf.passwd_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (passwords < 0)
+        return vc_fail_set(fail, VC_CAUSE_CONFIG, errno, "%s", g->conf.passwd_file);
+    m = (struct vc_msg){.type = VC_IPC_PASSWORD_FILE};
+    if (send_fd(c, &m, passwords, true) != 0)
+        return -1;
+    m = (struct vc_msg){.type = VC_IPC_CONTROL_SOCKET};
+    return g->control >= 0 ? send_fd(c, &m, g->control, false) : 0;
+}
+
+static int setup_portal(struct vc_gateway *g, struct vc_child_process *c)
+{
+    static uint8_t groups[51000];
+    struct vc_writer w = vc_writer_to(groups, sizeof(groups));
+    for (size_t i = 0; i < g->conf.n_groups; i++) {
+        const char *texts[] = {g->conf.groups[i].name, g->conf.groups[i].label};
+        for (int k = 0; k < 2; k++) {
+            size_t where = vc_put_len_begin(&w, 2);
+            vc_put_text(&w, texts[k]);
+            vc_put_len_end(&w, where, 2);
+        }
+    }
+    struct vc_msg m = {.type = VC_IPC_PORTAL_SETUP,
+                       .PORTAL_SETUP = {.index = c->index,
+                                        .tls_max = (uint8_t)g->conf.tls_max,
+                                        .auth_timeout_s = g->conf.auth_timeout_s,
+                                        .max_connections = 512,
+                                        .hide_groups = !g->conf.list_groups,
+                                        .own_label = vc_str_of(g->conf.default_select_group),
+                                        .pre_banner = vc_str_of(g->conf.pre_login_banner),
+                                        .banner = vc_str_of(g->conf.banner),
+                                        .config_hash = g->config_hash,
+                                        .groups = {.at = groups, .len = vc_written(&w)}}};
+    if (w.bad || vc_port_send(&c->port, &m, -1) != 0)
+        return -1;
+    m = (struct vc_msg){.type = VC_IPC_PORTAL_CHAIN, .PORTAL_CHAIN = {.chain = {.at = g->chain, .len = g->chain_len}}};
+    if (vc_port_send(&c->port, &m, -1) != 0)
+        return -1;
+    m = (struct vc_msg){.type = VC_IPC_LISTENER};
+    return send_fd(c, &m, g->listener, false);
+}
+
+static int setup_tunnel(struct vc_gateway *g, struct vc_child_process *c)
+{
+    struct vc_msg m = {.type = VC_IPC_TUNNEL_SETUP,
+                       .TUNNEL_SETUP = {.index = c->index,
+                                        .count = (uint16_t)g->n_tunnels,
+                                        .dtls_cookie = (uint8_t)g->conf.dtls_cookie,
+                                        .cookie_key = {.at = g->cookie_key, .len = sizeof(g->cookie_key)},
+                                        .pool4 = g->conf.ipv4_network.ip,
+                                        .pool4_len = g->conf.ipv4_network.len,
+                                        .pool6 = g->conf.ipv6_network.ip,
+                                        .pool6_len = g->conf.ipv6_network.len}};
+    if (vc_port_send(&c->port, &m, -1) != 0)
+        return -1;
+    m = (struct vc_msg){.type = VC_IPC_TUN_QUEUE,
+                        .TUN_QUEUE = {.device = vc_str_of(g->device), .offloads = g->offloads}};
+    if (send_fd(c, &m, g->tun[c->index], false) != 0)
+        return -1;
+    m = (struct vc_msg){.type = VC_IPC_UDP_SOCKET};
+    return g->udp[c->index] >= 0 ? send_fd(c, &m, g->udp[c->index], false) : 0;
+}
+
+static int setup(void *owner, struct vc_child_process *c, struct vc_fail *fail)
+{
+    struct vc_gateway *g = owner;
+    int r = 0;
+    switch (c->role) {
+    case VC_ROLE_SIGNER:
+        r = setup_signer(g, c, fail);
+        break;
+    case VC_ROLE_AUTHORITY:
+        r = setup_authority(g, c, fail);
+        break;
+    case VC_ROLE_PORTAL:
+        r = setup_portal(g, c);
+        break;
+    case VC_ROLE_TUNNEL:
+        r = setup_tunnel(g, c);
+        break;
+    case VC_ROLE_VERIFIER:
+    case VC_ROLE_SUPERVISOR:
+    case VC_N_ROLES:
+        break;
+    }
+    if (r != 0 && fail->cause == VC_CAUSE_NONE)
+        vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "setting up %s", vc_role_name(c->role));
+    return r;
+}
+
+static void begin_stop(struct vc_gateway *g)
+{
+    if (g->stopping)
+        return;
+    struct vc_event e = vc_event_of(VC_EVENT_GATEWAY_STOPPING, VC_OUTCOME_OK, 0, 0);
+    vc_gateway_emit(g, &e);
+    g->stopping = g->children.stopping = true;
+    g->stop_by_ns = vc_clock_mono_ns() + STOP_S * 1000000000ULL;
+    if (g->listener >= 0)
+        (void)close(g->listener);
+    g->listener = -1;
+    /* clients first; the authority hears of it from the tunnel processes and ends last */
+    vc_children_tell_stop(&g->children, VC_ROLE_PORTAL);
+    vc_children_tell_stop(&g->children, VC_ROLE_TUNNEL);
+}
+
+static void message(void *owner, struct vc_child_process *c, const struct vc_msg *m, int fd)
+{
+    struct vc_gateway *g = owner;
+    struct vc_event e;
+    struct vc_reader r;
+    if (fd >= 0)
+        (void)close(fd);
+    switch (m->type) {
+    case VC_IPC_EVENT:
+        r = vc_reader_of(m->EVENT.event.at, m->EVENT.event.len);
+        vc_event_unpack(&e, &r);
+        if (vc_reader_done(&r))
+            vc_gateway_emit(g, &e);
+        break;
+    case VC_IPC_PLEASE:
+        if (m->PLEASE.what == VC_PLEASE_STOP)
+            begin_stop(g);
+        else if (m->PLEASE.what == VC_PLEASE_STORY_ON)
+            g->story = true;
+        else if (m->PLEASE.what == VC_PLEASE_STORY_OFF)
+            g->story = false;
+        break;
+    default:
+        break;
+    }
+    (void)c;
+}
+
+static void write_pid_file(struct vc_gateway *g)
+{
+    const char *path = g->options->pid_file ? g->options->pid_file : g->conf.pid_file;
+    FILE *f = path ? fopen(path, "we") : NULL;
+    if (!path)
+        return;
+    if (f)
+        (void)fprintf(f, "%d\n", (int)getpid());
+    if (!f || fclose(f) != 0) {
+        struct vc_fail why;
+        vc_fail_set(&why, VC_CAUSE_SYSTEM, errno, "pid file %s", path);
+        vc_gateway_notice(g, VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, &why);
+    }
+}
+
+static void remove_pid_file(const struct vc_gateway *g)
+{
+    const char *path = g->options->pid_file ? g->options->pid_file : g->conf.pid_file;
+    if (path && g->told_up)
+        (void)unlink(path);
+}
+
+static void ready(void *owner, struct vc_child_process *c)
+{
+    struct vc_gateway *g = owner;
+    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_STARTED, VC_OUTCOME_OK, 0, 0);
+    vc_event_text(&e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(c->role)));
+    vc_event_number(&e, VC_FIELD_COUNT, c->index);
+    vc_event_number(&e, VC_FIELD_PID, (uint64_t)c->pid);
+    vc_gateway_emit(g, &e);
+    if (g->told_up || !vc_children_all_ready(&g->children))
+        return;
+    g->told_up = true;
+    write_pid_file(g);
+    e = vc_event_of(VC_EVENT_GATEWAY_UP, VC_OUTCOME_OK, 0, 0);
+    vc_event_text(&e, VC_FIELD_FILE, vc_str_of(g->config_path));
+    vc_event_text(&e, VC_FIELD_VERSION, vc_str_of(VC_VERSION));
+    vc_event_text(&e, VC_FIELD_KEY, vc_str_of(g->pair.pin_text));
+    vc_gateway_emit(g, &e);
+    if (g->ready_pipe >= 0) {
+        char ok = 0;
+        (void)!write(g->ready_pipe, &ok, 1);
+        (void)close(g->ready_pipe);
+        g->ready_pipe = -1;
+    }
+}
+
+static void ended(void *owner, struct vc_child_process *c, int status, bool malformed)
+{
+    struct vc_gateway *g = owner;
+    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_ENDED, g->stopping ? VC_OUTCOME_OK : VC_OUTCOME_FAILED, 0, 0);
+    vc_event_text(&e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(c->role)));
+    vc_event_number(&e, VC_FIELD_COUNT, c->index);
+    vc_event_number(&e, VC_FIELD_PID, (uint64_t)c->pid);
+    (void)malformed;
+    if (!g->stopping) {
+        if (WIFSIGNALED(status))
+            vc_fail_set(&e.fail, VC_CAUSE_CHILD_DIED, 0, "signal %d", WTERMSIG(status));
+        else
+            vc_fail_set(&e.fail, VC_CAUSE_CHILD_DIED, 0, "exit status %d", WEXITSTATUS(status));
+        if (!g->told_up) /* it never worked: going round would help nobody */
+            begin_stop(g);
+    }
+    vc_gateway_emit(g, &e);
+}
+
+static void on_signal(struct vc_watch *w, bool readable, bool writable)
+{
+    struct vc_gateway *g = w->owner;
+    struct signalfd_siginfo info;
+    (void)readable;
+    (void)writable;
+    while (read(w->io.fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        switch (info.ssi_signo) {
+        case SIGCHLD:
+            vc_children_reap(&g->children);
+            break;
+        case SIGTERM:
+        case SIGINT:
+            begin_stop(g);
+            break;
+        default: /* SIGHUP: nothing is reread yet; live sessions go on */
+            break;
+        }
+    }
+}
+
+static uint64_t due(void *owner)
+{
+    const struct vc_gateway *g = owner;
+    uint64_t d = vc_children_due(&g->children);
+    return g->stopping && g->stop_by_ns < d ? g->stop_by_ns : d;
+}
+
+static void tick(void *owner, uint64_t now_ns)
+{
+    struct vc_gateway *g = owner;
+    vc_children_tick(&g->children, now_ns);
+    if (!g->stopping)
+        return;
+    if (now_ns >= g->stop_by_ns)
+        vc_children_kill(&g->children, SIGKILL);
+    if (vc_children_alive(&g->children, VC_ROLE_TUNNEL) + vc_children_alive(&g->children, VC_ROLE_PORTAL) > 0)
+        return;
+    if (vc_children_alive(&g->children, VC_ROLE_ANY) == 0) {
+        vc_loop_stop(&g->loop);
+        return;
+    }
+    vc_children_tell_stop(&g->children, VC_ROLE_AUTHORITY);
+    if (vc_children_alive(&g->children, VC_ROLE_AUTHORITY) == 0) {
+        vc_children_tell_stop(&g->children, VC_ROLE_VERIFIER);
+        vc_children_tell_stop(&g->children, VC_ROLE_SIGNER);
+    }
+}
+
+static const struct vc_children_ops children_ops = {
+    .identity = identity, .setup = setup, .message = message, .ready = ready, .ended = ended};
+
+int vc_gateway_serve(struct vc_gateway *g)
+{
+    struct vc_fail fail = {0};
+    struct vc_watch signals = {0};
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    int sfd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    int status = 0;
+    if (sfd < 0 || vc_loop_init(&g->loop) != 0) {
+        vc_fail_set(&fail, VC_CAUSE_SYSTEM, errno, "event loop");
+        goto failed;
+    }
+    vc_watch_start(&signals, &g->loop, sfd, true, false, on_signal, g);
+    g->children.keep_ids = g->keep_ids;
+    g->children.with_stderr = g->log.to_stderr;
+    if (vc_children_init(&g->children, &g->loop, &children_ops, g, &fail) != 0)
+        goto failed;
+    if (vc_children_start(&g->children, &fail) != 0) {
+        vc_gateway_notice(g, VC_EVENT_PROCESS_ENDED, VC_OUTCOME_FAILED, &fail);
+        begin_stop(g);
+    }
+    const struct vc_loop_owner who = {.due = due, .tick = tick, .owner = g};
+    vc_loop_run(&g->loop, &who);
+    status = g->told_up ? 0 : 1;
+    remove_pid_file(g);
+    vc_watch_stop(&signals);
+    (void)close(sfd);
+    return status;
+failed:
+    vc_gateway_notice(g, VC_EVENT_PROCESS_ENDED, VC_OUTCOME_FAILED, &fail);
+    if (sfd >= 0)
+        (void)close(sfd);
+    return 1;
+}
