@@ -32,7 +32,7 @@ static size_t scan(const struct vc_tls_dir *dir, uint8_t *buf, size_t len, struc
     return n;
 }
 
-static void round_trip(struct vc_tls_dir dir, uint8_t type, const uint8_t *payload, size_t len)
+static void round_trip(struct vc_tls_dir dir, struct vc_aead *aead, uint8_t type, const uint8_t *payload, size_t len)
 {
     if (len > VC_TLS_PLAIN_MAX)
         return;
@@ -43,13 +43,29 @@ static void round_trip(struct vc_tls_dir dir, uint8_t type, const uint8_t *paylo
     struct vc_tls_record rec = {.type = type, .body = buf + head, .len = len};
     struct vc_tls_dir in = dir;
     enum vc_tls_fault fault;
-    assert(vc_tls_seal(&dir, key_of(dir.alg), &rec, 1) == 1);
+    assert(vc_tls_seal(&dir, aead, &rec, 1) == 1);
     assert(rec.raw == buf && rec.raw_len == len + vc_tls_overhead(&in));
     assert(scan(&in, buf, rec.raw_len, &rec, 1, &used, &fault) == 1 && used == len + vc_tls_overhead(&in));
-    assert(vc_tls_open(&in, key_of(dir.alg), &rec, 1, &fault) == 1 && fault == VC_TLS_FINE);
+    assert(vc_tls_open(&in, aead, &rec, 1, &fault) == 1 && fault == VC_TLS_FINE);
     assert(rec.type == type && rec.len == len && (len == 0 || memcmp(rec.body, payload, len) == 0));
     assert(in.seq == dir.seq);
     free(buf);
+}
+
+/* Keys of every way they are made, from secrets of the input. */
+static void derived(uint8_t alg, const uint8_t *secret, const uint8_t *payload, size_t len)
+{
+    struct vc_tls_dir dirs[3];
+    enum vc_hash hash = alg == VC_AEAD_AES_256_GCM ? VC_HASH_SHA384 : VC_HASH_SHA256;
+    assert(vc_tls_dir_13(&dirs[0], (enum vc_aead_alg)alg, hash, secret, 0) == 0);
+    assert(vc_tls_key_update(&dirs[0]) == 0);
+    assert(vc_tls_dirs_12((enum vc_aead_alg)alg, hash, secret, secret, secret + 16, &dirs[1], &dirs[2]) == 0);
+    for (size_t i = 0; i < 3; i++) {
+        struct vc_aead *aead = vc_aead_new((enum vc_aead_alg)alg, dirs[i].key, VC_AEAD_AUTO);
+        assert(aead && vc_tls_limit(&dirs[i], len) == VC_KEY_GOOD);
+        round_trip(dirs[i], aead, VC_TLS_DATA, payload, len);
+        vc_aead_free(aead);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -90,10 +106,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         done += m;
     }
     assert(dir.seq == done + (fault == VC_TLS_NO_INNER));
+    assert((fault == VC_TLS_FINE) == (vc_tls_fault_alert(fault) == 0) && vc_tls_fault_name(fault)[0] != 0);
     free(buf);
     dir.seq = size;
     dir.explicit_next = UINT64_MAX;
-    round_trip(dir, (uint8_t)(VC_TLS_ALERT + pick / 16 % 3), r.at, r.left);
+    round_trip(dir, key_of(dir.alg), (uint8_t)(VC_TLS_ALERT + pick / 16 % 3), r.at, r.left);
+    if (r.left >= 48)
+        derived(dir.alg, r.at, r.at, r.left);
 
     struct vc_tls_dir back; /* the same bytes as a packed direction */
     r = vc_reader_of(data, size);
