@@ -49,7 +49,9 @@ enum vc_next {
     X(TLS_PEER_CLOSED,     TLS,      RETRY,     "the client closed the connection during the handshake: often an untrusted certificate") \
     X(TLS_ALERT,           TLS,      STOP,      "the client sent a TLS alert: usually it does not trust the certificate") \
     X(TLS_HELLO_TOO_LARGE, TLS,      STOP,      "the ClientHello is larger than the limit") \
+    X(TLS_RECORD,          TLS,      RETRY,     "a TLS record could not be opened: something in between changes it, or the client fails") \
     X(SIGNER_REFUSED,      TLS,      REPORT,    "the signer refused to sign: the request did not look like a handshake") \
+    X(AUTHORITY_SILENT,    USER,     RETRY,     "the authority did not answer in time: the client may try again") \
     X(SIGNER_SILENT,       TLS,      RETRY,     "the signer did not answer in time") \
     X(TOO_MANY,            TLS,      RETRY,     "too many connections: raise the limit, or look who opens them") \
     X(HTTP_MALFORMED,      GROUP,    STOP,      "the request is not well-formed HTTP/1.1: not a VPN client, or something in between changes it") \

@@ -228,3 +228,75 @@ void vc_connect_request_wipe(struct vc_connect_request *req)
     vc_wipe(req->secret, sizeof(req->secret));
     req->has_secret = false;
 }
+
+static void pack_text(struct vc_writer *w, const char *text)
+{
+    size_t where = vc_put_len_begin(w, 2);
+    vc_put_text(w, text);
+    vc_put_len_end(w, where, 2);
+}
+
+static void unpack_text(struct vc_reader *r, char *to, size_t cap)
+{
+    size_t len = vc_take_u16(r);
+    const uint8_t *p = vc_take(r, len);
+    to[0] = 0;
+    if (p && !vc_str_copy((struct vc_str){.at = (const char *)p, .len = len}, to, cap))
+        r->bad = true;
+    for (const char *c = to; *c; c++) {
+        if (*c < 0x20 || *c > 0x7e)
+            r->bad = true;
+    }
+}
+
+/* The texts in the order in which they are packed. */
+#define PACKED_TEXTS(X)                                                                                                \
+    X(hostname)                                                                                                        \
+    X(ciphers) X(ciphers12) X(user_agent) X(platform) X(platform_version) X(device_type) X(unique_id) X(client_version)
+#define PACKED_IPS(X) X(address_v4) X(address_v6) X(local_v4) X(local_v6) X(remote_v4) X(remote_v6)
+
+void vc_connect_request_pack(const struct vc_connect_request *req, struct vc_writer *w)
+{
+    vc_put_u32(w, req->seen);
+    vc_put_u32(w, req->bad);
+    vc_put_u32(w, req->base_mtu);
+    vc_put_u32(w, req->mtu);
+    vc_put_u8(w, (uint8_t)(req->wants_v4 | req->wants_v6 << 1 | req->full_ipv6 << 2 | req->mobile << 3 | req->fips << 4 |
+                           req->has_secret << 5));
+    vc_put_u8(w, req->encodings);
+    vc_put_u8(w, req->dtls_encodings);
+#define X(member) vc_put_ip(w, &req->member);
+    PACKED_IPS(X)
+#undef X
+#define X(member) pack_text(w, req->member);
+    PACKED_TEXTS(X)
+#undef X
+}
+
+void vc_connect_request_unpack(struct vc_connect_request *req, struct vc_reader *r)
+{
+    *req = (struct vc_connect_request){0};
+    req->seen = vc_take_u32(r);
+    req->bad = vc_take_u32(r);
+    req->base_mtu = vc_take_u32(r);
+    req->mtu = vc_take_u32(r);
+    unsigned flags = vc_take_u8(r);
+    req->wants_v4 = flags & 1;
+    req->wants_v6 = flags & 2;
+    req->full_ipv6 = flags & 4;
+    req->mobile = flags & 8;
+    req->fips = flags & 16;
+    req->has_secret = flags & 32;
+    req->encodings = vc_take_u8(r);
+    req->dtls_encodings = vc_take_u8(r);
+#define X(member) vc_take_ip(r, &req->member);
+    PACKED_IPS(X)
+#undef X
+#define X(member) unpack_text(r, req->member, sizeof(req->member));
+    PACKED_TEXTS(X)
+#undef X
+    if (req->mtu > 65535 || (req->base_mtu != 0 && (req->base_mtu < 576 || req->base_mtu > 65535)) || flags > 63)
+        r->bad = true;
+    if (r->bad)
+        *req = (struct vc_connect_request){0};
+}

@@ -2,6 +2,8 @@
 #define VC_WIRE_CONNECT_REQUEST_H
 
 #include "base/addr.h"
+#include "base/reader.h"
+#include "base/writer.h"
 
 /** What a client says in the headers of its CONNECT (2-tunnel.md 1.2). Filled header by header by whoever reads the
  *  HTTP head; Host and Cookie are not its business. A header that does not parse counts as absent and is noted. */
@@ -113,6 +115,12 @@ bool vc_connect_request_is_mobile(const struct vc_connect_request *req);
 
 /** Forgets the master secret (has_secret becomes false); the rest stays. */
 void vc_connect_request_wipe(struct vc_connect_request *req);
+
+/** The value between processes, without the master secret (has_secret tells that there was one): only the process that
+ *  makes the channel needs that. Reading checks every number and text; what no packing could have written poisons. */
+#define VC_CONNECT_PACKED_MAX 12000
+void vc_connect_request_pack(const struct vc_connect_request *req, struct vc_writer *w);
+void vc_connect_request_unpack(struct vc_connect_request *req, struct vc_reader *r);
 
 const char *vc_connect_header_name(enum vc_connect_header h);
 

@@ -1,0 +1,446 @@
+/* One connection of a portal: socket, TLS, deadlines. What a request means is request.c's, what CONNECT means
+ * handover.c's. */
+#include "gateway/portal/portal.h"
+
+#include "crypto/wipe.h"
+#include "sys/sock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define READ_MAX 16384
+
+struct vc_event vc_conn_event(const struct vc_conn *c, enum vc_event_id id, enum vc_outcome outcome)
+{
+    char text[VC_ENDPOINT_TEXT];
+    struct vc_event e = vc_event_of(id, outcome, c->id, c->session);
+    vc_endpoint_print(&c->source, text);
+    vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(text));
+    return e;
+}
+
+struct vc_conn *vc_conn_find(struct vc_portal *p, uint64_t id)
+{
+    return vc_map_get(&p->by_id, &id);
+}
+
+static void source_key(const struct vc_ip *ip, uint8_t key[17])
+{
+    memset(key, 0, 17);
+    key[0] = ip->family;
+    memcpy(key + 1, ip->bytes, ip->family == VC_FAMILY_V6 ? 8 : 4); /* IPv6: the /64 */
+}
+
+static uintptr_t half_open_of(struct vc_portal *p, const struct vc_ip *ip)
+{
+    uint8_t key[17];
+    source_key(ip, key);
+    return (uintptr_t)vc_map_get(&p->sources, key);
+}
+
+static void count_half_open(struct vc_conn *c, bool in)
+{
+    uint8_t key[17];
+    source_key(&c->source.ip, key);
+    uintptr_t n = (uintptr_t)vc_map_get(&c->portal->sources, key);
+    n = in ? n + 1 : n - 1;
+    if (n == 0)
+        (void)vc_map_remove(&c->portal->sources, key);
+    else
+        (void)vc_map_put(&c->portal->sources, key, (void *)n);
+    c->half_open = in;
+}
+
+void vc_conn_deadline(struct vc_conn *c, uint64_t seconds)
+{
+    (void)vc_heap_set(&c->portal->deadlines, &c->deadline, c->portal->child.loop.now_ns + seconds * 1000000000U);
+}
+
+static void forget_request(struct vc_conn *c)
+{
+    if (c->in)
+        vc_wipe(c->in, c->in_cap);
+    free(c->in);
+    c->in = NULL;
+    c->in_len = c->in_cap = 0;
+    c->scan = (struct vc_http_scan){0};
+}
+
+void vc_conn_free(struct vc_conn *c)
+{
+    struct vc_portal *p = c->portal;
+    if (c->state == VC_CONN_ASKED || c->state == VC_CONN_CONNECTING) {
+        struct vc_msg m = {.type = VC_IPC_GONE, .GONE = {.conn = c->id}};
+        (void)vc_port_send(&p->authority, &m, -1);
+    }
+    if (c->half_open)
+        count_half_open(c, false);
+    vc_watch_stop(&c->watch);
+    vc_heap_remove(&p->deadlines, &c->deadline);
+    (void)vc_map_remove(&p->by_id, &c->id);
+    vc_tls_conn_free(c->tls);
+    forget_request(c);
+    if (c->connect) {
+        vc_connect_request_wipe(c->connect);
+        free(c->connect);
+    }
+    if (c->fd >= 0)
+        (void)close(c->fd);
+    vc_wipe(c->ticket, sizeof(c->ticket));
+    free(c);
+    if (!p->accepting && p->accept_again_ns == 0 && p->listener >= 0) {
+        p->accepting = true;
+        vc_watch_set(&p->listen_watch, true, false);
+    }
+}
+
+void vc_conn_fail(struct vc_conn *c, enum vc_event_id id, const struct vc_fail *fail)
+{
+    struct vc_event e = vc_conn_event(c, id, VC_OUTCOME_FAILED);
+    e.fail = *fail;
+    vc_child_emit(&c->portal->child, &e);
+    vc_conn_free(c);
+}
+
+/** Sends what TLS has to send. 1: all of it left; 0: the socket is full; -1: the connection is gone. */
+static int flush(struct vc_conn *c)
+{
+    size_t len;
+    const uint8_t *out;
+    while (out = vc_tls_conn_out(c->tls, &len), len > 0) {
+        ssize_t n = send(c->fd, out, len, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno == EAGAIN ? 0 : -1;
+        vc_tls_conn_sent(c->tls, (size_t)n);
+    }
+    return 1;
+}
+
+/** Whether this state reads from the socket; the others leave it to the kernel, so that what a client sends too early
+ *  is bounded by its buffers. */
+static bool wants_bytes(const struct vc_conn *c)
+{
+    switch (c->state) {
+    case VC_CONN_HANDSHAKE:
+        return vc_tls_conn_room(c->tls) > 0;
+    case VC_CONN_REQUEST:
+        return true;
+    case VC_CONN_ASKED:
+    case VC_CONN_CONNECTING:
+    case VC_CONN_GRANTED:
+    case VC_CONN_ADOPTING:
+    case VC_CONN_CLOSING:
+        return false;
+    }
+    return false;
+}
+
+/** Flushes, then waits for what the state waits for, or ends what is over. The connection may be gone afterwards. */
+static void settle(struct vc_conn *c)
+{
+    int r = c->state == VC_CONN_ADOPTING ? 1 : flush(c);
+    if (r < 0 || (r > 0 && c->state == VC_CONN_CLOSING)) {
+        if (r > 0)
+            (void)shutdown(c->fd, SHUT_WR);
+        vc_conn_free(c);
+        return;
+    }
+    if (r > 0 && c->state == VC_CONN_GRANTED) {
+        vc_handover_written(c);
+        return;
+    }
+    vc_watch_set(&c->watch, wants_bytes(c), r == 0);
+}
+
+void vc_conn_answer(struct vc_conn *c, struct vc_http_answer *a)
+{
+    static uint8_t buf[131072]; /* larger than any document or stub */
+    struct vc_fail fail = {0};
+    struct vc_writer w = vc_writer_to(buf, sizeof(buf));
+    if (c->close_after || ++c->requests >= VC_PORTAL_REQUESTS_MAX)
+        a->close = true;
+    vc_http_put_answer(&w, a);
+    forget_request(c);
+    if (w.bad || vc_tls_conn_write(c->tls, buf, vc_written(&w), &fail) != 0) {
+        if (fail.cause == VC_CAUSE_NONE)
+            vc_fail_set(&fail, VC_CAUSE_NO_MEMORY, 0, "an answer that does not fit");
+        vc_wipe(buf, vc_written(&w));
+        vc_conn_fail(c, VC_EVENT_HTTP_REFUSED, &fail);
+        return;
+    }
+    vc_wipe(buf, vc_written(&w));
+    if (a->close) {
+        c->state = VC_CONN_CLOSING;
+        vc_tls_conn_close(c->tls);
+        vc_conn_deadline(c, VC_PORTAL_CLOSING_S);
+    } else {
+        c->state = VC_CONN_REQUEST;
+        uint64_t now = c->portal->child.loop.now_ns;
+        if (c->form_sent && c->login_by_ns > now)
+            (void)vc_heap_set(&c->portal->deadlines, &c->deadline, c->login_by_ns);
+        else
+            vc_conn_deadline(c, VC_PORTAL_IDLE_S);
+    }
+    settle(c);
+}
+
+/** Reads plaintext until a request is whole; handles it. The connection may be gone afterwards. */
+static void read_request(struct vc_conn *c)
+{
+    struct vc_portal *p = c->portal;
+    struct vc_fail fail = {0};
+    for (;;) {
+        size_t got = 0;
+        if (c->in_cap - c->in_len < READ_MAX) { /* one record of plaintext at a time */
+            size_t cap = c->in_cap ? c->in_cap * 2 : 2 * READ_MAX;
+            uint8_t *bigger = malloc(cap);
+            if (!bigger) {
+                vc_fail_set(&fail, VC_CAUSE_NO_MEMORY, 0, "request");
+                vc_conn_fail(c, VC_EVENT_HTTP_REFUSED, &fail);
+                return;
+            }
+            if (c->in_len)
+                memcpy(bigger, c->in, c->in_len);
+            if (c->in)
+                vc_wipe(c->in, c->in_cap);
+            free(c->in);
+            c->in = bigger;
+            c->in_cap = cap;
+        }
+        int r = vc_tls_conn_read(c->tls, c->in + c->in_len, READ_MAX, &got, &fail);
+        if (r < 0) {
+            (void)flush(c); /* the alert */
+            vc_conn_fail(c, VC_EVENT_HTTP_REFUSED, &fail);
+            return;
+        }
+        if (r == VC_TLS_GOT_CLOSE) {
+            if (c->in_len > 0) {
+                vc_fail_set(&fail, VC_CAUSE_HTTP_PEER_CLOSED, 0, "after %zu bytes of a request", c->in_len);
+                vc_conn_fail(c, VC_EVENT_HTTP_REFUSED, &fail);
+            } else {
+                vc_conn_free(c); /* between requests: the usual end */
+            }
+            return;
+        }
+        if (r == VC_TLS_GOT_NOTHING) {
+            if (c->in_len == 0)
+                forget_request(c); /* an idle connection holds no buffer */
+            settle(c);
+            return;
+        }
+        bool first = c->in_len == 0;
+        size_t head = c->scan.head;
+        c->in_len += got;
+        if (first && c->in_len > 0)
+            vc_conn_deadline(c, VC_PORTAL_HEAD_S);
+        static struct vc_http_request req;
+        static char path[VC_HTTP_MAX_REQUEST_LINE];
+        switch (vc_http_request_read(&c->scan, c->in, c->in_len, &vc_http_gateway_limits, path, &req, &fail)) {
+        case VC_HTTP_NEED_MORE:
+            if (head == 0 && c->scan.head != 0)
+                vc_conn_deadline(c, VC_PORTAL_BODY_S);
+            if (c->scan.want_continue) {
+                c->scan.want_continue = false;
+                if (vc_tls_conn_write(c->tls, VC_HTTP_CONTINUE, sizeof(VC_HTTP_CONTINUE) - 1, &fail) != 0) {
+                    vc_conn_fail(c, VC_EVENT_HTTP_REFUSED, &fail);
+                    return;
+                }
+            }
+            break;
+        case VC_HTTP_OK:
+            vc_conn_deadline(c, VC_PORTAL_ANSWER_S);
+            vc_request_handle(c, &req);
+            return;
+        case VC_HTTP_BAD: {
+            struct vc_event e = vc_conn_event(c, VC_EVENT_HTTP_REFUSED, VC_OUTCOME_REFUSED);
+            e.fail = fail;
+            vc_event_number(&e, VC_FIELD_STATUS, (uint64_t)req.status);
+            vc_child_emit(&p->child, &e);
+            vc_request_status(c, req.status, NULL, NULL, true);
+            return;
+        }
+        }
+    }
+}
+
+static void handshake(struct vc_conn *c)
+{
+    struct vc_fail fail = {0};
+    int r = vc_tls_conn_handshake(c->tls, &fail);
+    if (r < 0) {
+        (void)flush(c); /* the alert */
+        vc_conn_fail(c, VC_EVENT_TLS_FAILED, &fail);
+        return;
+    }
+    if (r != VC_TLS_STEP_DONE) {
+        settle(c);
+        return;
+    }
+    struct vc_tls_facts facts;
+    struct vc_event e = vc_conn_event(c, VC_EVENT_TLS_UP, VC_OUTCOME_OK);
+    vc_tls_conn_facts(c->tls, &facts);
+    vc_event_text(&e, VC_FIELD_VERSION, vc_str_of(facts.version));
+    vc_event_text(&e, VC_FIELD_SUITE, vc_str_of(facts.suite->name));
+    vc_child_emit(&c->portal->child, &e);
+    count_half_open(c, false);
+    c->state = VC_CONN_REQUEST;
+    vc_conn_deadline(c, VC_PORTAL_IDLE_S);
+    read_request(c);
+}
+
+void vc_conn_go_on(struct vc_conn *c)
+{
+    switch (c->state) {
+    case VC_CONN_HANDSHAKE:
+        handshake(c);
+        break;
+    case VC_CONN_REQUEST:
+        read_request(c);
+        break;
+    case VC_CONN_ASKED:
+    case VC_CONN_CONNECTING:
+    case VC_CONN_GRANTED:
+    case VC_CONN_ADOPTING:
+    case VC_CONN_CLOSING:
+        settle(c);
+        break;
+    }
+}
+
+static void on_ready(struct vc_watch *w, bool readable, bool writable)
+{
+    struct vc_conn *c = w->owner;
+    uint8_t buf[READ_MAX];
+    (void)writable;
+    if (readable && wants_bytes(c)) {
+        size_t room = vc_tls_conn_room(c->tls);
+        ssize_t n = recv(c->fd, buf, room < sizeof(buf) ? room : sizeof(buf), 0);
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+            struct vc_fail fail = {0};
+            if (c->state == VC_CONN_HANDSHAKE) {
+                (void)vc_tls_conn_eof(c->tls, &fail);
+                vc_conn_fail(c, VC_EVENT_TLS_FAILED, &fail);
+            } else if (c->in_len > 0) {
+                vc_fail_set(&fail, VC_CAUSE_HTTP_PEER_CLOSED, n < 0 ? errno : 0, "after %zu bytes of a request", c->in_len);
+                vc_conn_fail(c, VC_EVENT_HTTP_REFUSED, &fail);
+            } else {
+                vc_conn_free(c);
+            }
+            return;
+        }
+        if (n > 0)
+            (void)vc_tls_conn_feed(c->tls, buf, (size_t)n);
+    }
+    vc_conn_go_on(c);
+}
+
+void vc_conn_timeout(struct vc_conn *c)
+{
+    struct vc_fail fail = {0};
+    switch (c->state) {
+    case VC_CONN_HANDSHAKE:
+        vc_fail_set(&fail, VC_CAUSE_TLS_TIMEOUT, 0, "%d s", VC_PORTAL_HANDSHAKE_S);
+        vc_conn_fail(c, VC_EVENT_TLS_FAILED, &fail);
+        return;
+    case VC_CONN_REQUEST:
+        if (c->in_len == 0) {
+            vc_conn_free(c); /* idle between requests */
+            return;
+        }
+        vc_fail_set(&fail, VC_CAUSE_HTTP_TIMEOUT, 0, "%zu bytes came", c->in_len);
+        struct vc_event e = vc_conn_event(c, VC_EVENT_HTTP_REFUSED, VC_OUTCOME_REFUSED);
+        e.fail = fail;
+        vc_child_emit(&c->portal->child, &e);
+        vc_request_status(c, 408, NULL, NULL, true);
+        return;
+    case VC_CONN_ASKED:
+    case VC_CONN_CONNECTING:
+        vc_fail_set(&fail, VC_CAUSE_AUTHORITY_SILENT, 0, "%d s", VC_PORTAL_ANSWER_S);
+        struct vc_event silent = vc_conn_event(c, VC_EVENT_HTTP_REFUSED, VC_OUTCOME_FAILED);
+        silent.fail = fail;
+        vc_child_emit(&c->portal->child, &silent);
+        vc_request_status(c, 503, NULL, "The gateway is busy, try again", true);
+        return;
+    case VC_CONN_GRANTED:
+    case VC_CONN_ADOPTING:
+        vc_fail_set(&fail, VC_CAUSE_HANDOVER_LOST, 0, "no answer in %d s", VC_PORTAL_ADOPT_S);
+        vc_conn_fail(c, VC_EVENT_CSTP_HANDOVER, &fail);
+        return;
+    case VC_CONN_CLOSING:
+        vc_conn_free(c);
+        return;
+    }
+}
+
+void vc_conn_signed(struct vc_portal *p, const struct vc_msg *m)
+{
+    struct vc_tls_conn *tls =
+        vc_tls_signed(p->tls, m->SIGNED.handshake, m->SIGNED.ok, m->SIGNED.signature.at, m->SIGNED.signature.len);
+    if (tls)
+        vc_conn_go_on(vc_tls_conn_owner(tls));
+}
+
+static void refuse(struct vc_portal *p, int fd, const struct vc_endpoint *source, const char *why)
+{
+    char text[VC_ENDPOINT_TEXT];
+    struct vc_event e = vc_event_of(VC_EVENT_TLS_FAILED, VC_OUTCOME_REFUSED, 0, 0);
+    vc_endpoint_print(source, text);
+    vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(text));
+    vc_fail_set(&e.fail, VC_CAUSE_TOO_MANY, 0, "%s", why);
+    vc_child_emit(&p->child, &e);
+    (void)close(fd);
+}
+
+static void begin(struct vc_portal *p, int fd, const struct vc_endpoint *source, const struct vc_endpoint *local)
+{
+    struct vc_fail fail = {0};
+    struct vc_conn *c = calloc(1, sizeof(*c));
+    struct vc_tls_conn *tls = c ? vc_tls_conn_new(p->tls, &fail) : NULL;
+    if (!tls) {
+        free(c);
+        (void)close(fd);
+        return;
+    }
+    *c = (struct vc_conn){.id = p->next_id, .portal = p, .fd = fd, .source = *source, .local = *local, .tls = tls};
+    p->next_id += VC_PORTAL_TUNNELS_MAX; /* portals count in steps, each from its own index: ids are the gateway's */
+    c->deadline.owner = c;
+    vc_tls_conn_set_owner(tls, c);
+    if (vc_map_put(&p->by_id, &c->id, c) != 0) {
+        vc_conn_free(c);
+        return;
+    }
+    count_half_open(c, true);
+    vc_watch_start(&c->watch, &p->child.loop, fd, true, false, on_ready, c);
+    vc_conn_deadline(c, VC_PORTAL_HANDSHAKE_S);
+    struct vc_event e = vc_conn_event(c, VC_EVENT_TLS_ACCEPTED, VC_OUTCOME_INFO);
+    vc_child_emit(&p->child, &e);
+}
+
+void vc_conn_accept(struct vc_portal *p)
+{
+    for (int i = 0; i < 16; i++) {
+        struct vc_endpoint source, local;
+        if (p->by_id.n >= p->max_connections) { /* others wait in the backlog until one ends */
+            p->accepting = false;
+            vc_watch_set(&p->listen_watch, false, false);
+            return;
+        }
+        int fd = vc_sock_accept(p->listener, &source, &local);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                p->accepting = false; /* a pause instead of spinning */
+                p->accept_again_ns = p->child.loop.now_ns + 100000000U;
+                vc_watch_set(&p->listen_watch, false, false);
+            }
+            return;
+        }
+        if (half_open_of(p, &source.ip) >= VC_PORTAL_HALF_OPEN_PER_SOURCE)
+            refuse(p, fd, &source, "16 half-open connections from this source");
+        else
+            begin(p, fd, &source, &local);
+    }
+}

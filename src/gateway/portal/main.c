@@ -1,0 +1,251 @@
+/* varco-portal: setup, neighbours, and the loop. */
+#include "gateway/portal/portal.h"
+
+#include "crypto/hash.h"
+#include "sys/random.h"
+#include "tls/pair.h"
+
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct vc_portal portal;
+
+static int ask_signer(void *arg, uint64_t handshake, uint16_t key, uint16_t scheme, const uint8_t *bytes, size_t len)
+{
+    struct vc_portal *p = arg;
+    struct vc_msg m = {.type = VC_IPC_SIGN,
+                       .SIGN = {.handshake = handshake, .key = key, .scheme = scheme, .tbs = {.at = bytes, .len = len}}};
+    return vc_port_send(&p->signer, &m, -1);
+}
+
+static void on_signer(struct vc_port *port, const struct vc_msg *m, int fd)
+{
+    (void)fd;
+    if (m->type == VC_IPC_SIGNED)
+        vc_conn_signed(port->owner, m);
+}
+
+static void on_signer_lost(struct vc_port *port, bool malformed)
+{
+    (void)port;
+    (void)malformed; /* handshakes that wait for it run into their deadline */
+}
+
+static void on_authority(struct vc_port *port, const struct vc_msg *m, int fd)
+{
+    struct vc_portal *p = port->owner;
+    struct vc_conn *c;
+    (void)fd;
+    /* an answer is taken only while its question is open; anything later is about a connection that gave up */
+    switch (m->type) {
+    case VC_IPC_FORM:
+        c = vc_conn_find(p, m->FORM.conn);
+        if (c && c->state == VC_CONN_ASKED)
+            vc_request_form(c, m);
+        break;
+    case VC_IPC_SUCCESS:
+        c = vc_conn_find(p, m->SUCCESS.conn);
+        if (c && c->state == VC_CONN_ASKED)
+            vc_request_success(c, m);
+        break;
+    case VC_IPC_LOGGED_OUT:
+        c = vc_conn_find(p, m->LOGGED_OUT.conn);
+        if (c && c->state == VC_CONN_ASKED)
+            vc_request_logged_out(c);
+        break;
+    case VC_IPC_GRANT:
+        c = vc_conn_find(p, m->GRANT.conn);
+        if (c && c->state == VC_CONN_CONNECTING)
+            vc_handover_grant(c, m);
+        break;
+    case VC_IPC_DENY:
+        c = vc_conn_find(p, m->DENY.conn);
+        if (c && c->state == VC_CONN_CONNECTING)
+            vc_handover_deny(c, m);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_authority_lost(struct vc_port *port, bool malformed)
+{
+    (void)port;
+    (void)malformed; /* questions that are open run into their deadline; new ones are told to come again */
+}
+
+static void on_tunnel(struct vc_port *port, const struct vc_msg *m, int fd)
+{
+    struct vc_portal *p = port->owner;
+    (void)fd;
+    if (m->type == VC_IPC_ADOPTED)
+        vc_handover_adopted(p, port->index, m);
+    else if (m->type == VC_IPC_NOT_ADOPTED)
+        vc_handover_not_adopted(p, port->index, m);
+}
+
+static void on_tunnel_lost(struct vc_port *port, bool malformed)
+{
+    (void)malformed;
+    vc_handover_tunnel_lost(port->owner, port->index);
+}
+
+static void peer(struct vc_child *child, enum vc_role role, uint16_t index, int fd)
+{
+    struct vc_portal *p = child->owner;
+    if (role == VC_ROLE_SIGNER) {
+        vc_port_close(&p->signer);
+        vc_port_open(&p->signer, &child->loop, fd, VC_ROLE_PORTAL, role, index, on_signer, on_signer_lost, p);
+    } else if (role == VC_ROLE_AUTHORITY) {
+        vc_port_close(&p->authority);
+        vc_port_open(&p->authority, &child->loop, fd, VC_ROLE_PORTAL, role, index, on_authority, on_authority_lost, p);
+    } else if (role == VC_ROLE_TUNNEL && index < VC_PORTAL_TUNNELS_MAX) {
+        vc_port_close(&p->tunnels[index]);
+        vc_handover_tunnel_lost(p, index);
+        vc_port_open(&p->tunnels[index], &child->loop, fd, VC_ROLE_PORTAL, role, index, on_tunnel, on_tunnel_lost, p);
+    } else {
+        (void)close(fd);
+    }
+}
+
+static struct vc_str keep(const struct vc_str *s, uint8_t **room)
+{
+    struct vc_str kept = {.at = (char *)*room, .len = s->len};
+    if (s->len)
+        memcpy(*room, s->at, s->len);
+    *room += s->len;
+    return kept;
+}
+
+static void take_setup(struct vc_portal *p, const struct vc_msg *m)
+{
+    size_t need = m->PORTAL_SETUP.own_label.len + m->PORTAL_SETUP.pre_banner.len + m->PORTAL_SETUP.banner.len +
+                  m->PORTAL_SETUP.groups.len;
+    uint8_t *room = malloc(need + 1);
+    if (!room)
+        return;
+    free(p->setup_bytes);
+    p->setup_bytes = room;
+    p->index = m->PORTAL_SETUP.index;
+    p->tls_max = m->PORTAL_SETUP.tls_max;
+    p->auth_timeout_s = m->PORTAL_SETUP.auth_timeout_s;
+    p->max_connections = m->PORTAL_SETUP.max_connections;
+    p->policy = (struct vc_login_policy){.groups = p->groups,
+                                         .own_label = keep(&m->PORTAL_SETUP.own_label, &room),
+                                         .pre_banner = keep(&m->PORTAL_SETUP.pre_banner, &room),
+                                         .hide_groups = m->PORTAL_SETUP.hide_groups,
+                                         .auth_timeout_s = m->PORTAL_SETUP.auth_timeout_s,
+                                         .config_hash = m->PORTAL_SETUP.config_hash};
+    p->banner = keep(&m->PORTAL_SETUP.banner, &room);
+    struct vc_str groups = {.at = (const char *)m->PORTAL_SETUP.groups.at, .len = m->PORTAL_SETUP.groups.len};
+    groups = keep(&groups, &room);
+    struct vc_reader r = vc_reader_of(groups.at, groups.len);
+    while (r.left > 0 && !r.bad && p->policy.n_groups < VC_PORTAL_GROUPS_MAX) {
+        struct vc_login_group *g = &p->groups[p->policy.n_groups];
+        g->name.len = vc_take_u16(&r);
+        g->name.at = (const char *)vc_take(&r, g->name.len);
+        g->label.len = vc_take_u16(&r);
+        g->label.at = (const char *)vc_take(&r, g->label.len);
+        if (!r.bad)
+            p->policy.n_groups++;
+    }
+    p->next_id = (uint64_t)p->index + VC_PORTAL_TUNNELS_MAX;
+}
+
+static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
+{
+    struct vc_portal *p = child->owner;
+    switch (m->type) {
+    case VC_IPC_PORTAL_SETUP:
+        take_setup(p, m);
+        break;
+    case VC_IPC_PORTAL_CHAIN:
+        free(p->chain);
+        p->chain = malloc(m->PORTAL_CHAIN.chain.len + 1);
+        p->chain_len = p->chain ? m->PORTAL_CHAIN.chain.len : 0;
+        if (p->chain)
+            memcpy(p->chain, m->PORTAL_CHAIN.chain.at, p->chain_len);
+        break;
+    case VC_IPC_LISTENER:
+        p->listener = fd;
+        fd = -1;
+        break;
+    default:
+        break;
+    }
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+static void on_listener(struct vc_watch *w, bool readable, bool writable)
+{
+    (void)readable;
+    (void)writable;
+    vc_conn_accept(w->owner);
+}
+
+static int start(struct vc_child *child, struct vc_fail *fail)
+{
+    struct vc_portal *p = child->owner;
+    struct vc_tls_cert cert = {.chain_pem = p->chain, .chain_len = p->chain_len, .key = 0};
+    struct vc_tls_server_conf conf = {
+        .max = (enum vc_tls_max)p->tls_max, .certs = &cert, .n_certs = 1, .ask = ask_signer, .arg = p};
+    X509 *chain[VC_CHAIN_MAX];
+    size_t n;
+    unsigned len = sizeof(p->cert_sha1);
+    if (vc_pair_chain(NULL, p->chain, p->chain_len, chain, &n, fail) != 0)
+        return -1;
+    int ok = X509_digest(chain[0], EVP_sha1(), p->cert_sha1, &len);
+    while (n > 0)
+        X509_free(chain[--n]);
+    p->tls = ok == 1 ? vc_tls_server_new(&conf, fail) : NULL;
+    if (!p->tls || p->listener < 0)
+        return fail->cause ? -1 : vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "portal without certificate or listener");
+    p->accepting = true;
+    vc_watch_start(&p->listen_watch, &child->loop, p->listener, true, false, on_listener, p);
+    return 0;
+}
+
+static uint64_t due(void *owner)
+{
+    const struct vc_portal *p = owner;
+    const struct vc_heap_node *first = vc_heap_first(&p->deadlines);
+    uint64_t d = first ? first->due : UINT64_MAX;
+    return p->accept_again_ns != 0 && p->accept_again_ns < d ? p->accept_again_ns : d;
+}
+
+static void tick(void *owner, uint64_t now_ns)
+{
+    struct vc_portal *p = owner;
+    const struct vc_heap_node *first;
+    while ((first = vc_heap_first(&p->deadlines)) && first->due <= now_ns)
+        vc_conn_timeout(first->owner);
+    if (p->accept_again_ns != 0 && p->accept_again_ns <= now_ns) {
+        p->accept_again_ns = 0;
+        p->accepting = true;
+        vc_watch_set(&p->listen_watch, true, false);
+    }
+}
+
+static void stop(struct vc_child *child)
+{
+    struct vc_portal *p = child->owner;
+    struct vc_conn *c;
+    for (size_t at = 0; (c = vc_map_next(&p->by_id, &at)); at = 0)
+        vc_conn_free(c);
+}
+
+int main(void)
+{
+    static const struct vc_child_ops ops = {
+        .setup = setup, .peer = peer, .start = start, .stop = stop, .due = due, .tick = tick};
+    struct vc_portal *p = &portal;
+    uint64_t seed[2] = {vc_random_u64(), vc_random_u64()};
+    p->signer.fd = p->authority.fd = p->listener = -1;
+    for (int i = 0; i < VC_PORTAL_TUNNELS_MAX; i++)
+        p->tunnels[i].fd = -1;
+    vc_map_init(&p->by_id, sizeof(uint64_t), seed);
+    vc_map_init(&p->sources, 17, seed);
+    return vc_child_run(&p->child, VC_ROLE_PORTAL, &ops, p);
+}

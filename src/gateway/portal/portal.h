@@ -1,0 +1,127 @@
+#ifndef VC_GATEWAY_PORTAL_PORTAL_H
+#define VC_GATEWAY_PORTAL_PORTAL_H
+
+#include "base/heap.h"
+#include "base/map.h"
+#include "gateway/common/child.h"
+#include "proto/login_gateway.h"
+#include "tls/conn.h"
+#include "wire/connect_request.h"
+#include "wire/http.h"
+
+/** varco-portal: TLS handshakes, HTTP, forms, CONNECT. Holds connections, never a login and never a packet: what it asks
+ *  the authority is tracked there, and after CONNECT the connection goes to a tunnel process. */
+
+#define VC_PORTAL_TUNNELS_MAX 64
+#define VC_PORTAL_GROUPS_MAX 96
+
+/* Limits of docs/threats.md, "Promises by phase". Seconds are totals: a byte now and then extends none of them. */
+#define VC_PORTAL_HANDSHAKE_S 10
+#define VC_PORTAL_HEAD_S 10
+#define VC_PORTAL_BODY_S 30
+#define VC_PORTAL_IDLE_S 60
+#define VC_PORTAL_ANSWER_S 10  /* of the authority */
+#define VC_PORTAL_ADOPT_S 5    /* of a tunnel process */
+#define VC_PORTAL_CLOSING_S 5
+#define VC_PORTAL_REQUESTS_MAX 100
+#define VC_PORTAL_HALF_OPEN_PER_SOURCE 16
+
+struct vc_portal {
+    struct vc_child child;
+    uint16_t index;
+    struct vc_port signer, authority, tunnels[VC_PORTAL_TUNNELS_MAX];
+    struct vc_tls_server *tls;
+    uint8_t tls_max;
+    uint8_t *chain;
+    size_t chain_len;
+    int listener;
+    struct vc_watch listen_watch;
+    bool accepting;
+    uint64_t accept_again_ns; /* out of fds: when to try again; 0: no pause */
+
+    uint32_t auth_timeout_s;
+    uint16_t max_connections;
+    struct vc_login_policy policy; /* what documents need; texts point into setup_bytes */
+    struct vc_login_group groups[VC_PORTAL_GROUPS_MAX];
+    struct vc_str banner;
+    uint8_t *setup_bytes;
+    uint8_t cert_sha1[20];
+
+    struct vc_map by_id;   /* u64 -> vc_conn */
+    struct vc_map sources; /* source (17 bytes) -> counter of half-open connections, as a pointer-sized number */
+    struct vc_heap deadlines;
+    uint64_t next_id;
+};
+
+enum vc_conn_state {
+    VC_CONN_HANDSHAKE,
+    VC_CONN_REQUEST,    /* reads a request */
+    VC_CONN_ASKED,      /* the authority was asked about a login or logout */
+    VC_CONN_CONNECTING, /* the authority was asked about CONNECT */
+    VC_CONN_GRANTED,    /* the 200 is being written */
+    VC_CONN_ADOPTING,   /* a tunnel process has it, and has not said so yet */
+    VC_CONN_CLOSING,    /* the last answer is being written */
+};
+
+/** One connection. */
+struct vc_conn {
+    uint64_t id; /* told in events as the number of the login */
+    struct vc_portal *portal;
+    int fd;
+    struct vc_watch watch;
+    struct vc_heap_node deadline;
+    enum vc_conn_state state;
+    bool half_open; /* counted in portal->sources */
+    bool form_sent; /* the rest of auth-timeout applies between requests */
+    bool close_after;
+    uint64_t login_by_ns; /* end of auth-timeout once a form was sent */
+    struct vc_endpoint source, local;
+    struct vc_tls_conn *tls;
+    unsigned requests;
+
+    uint8_t *in; /* plaintext of the request that is being read */
+    size_t in_len, in_cap;
+    struct vc_http_scan scan;
+
+    /* CONNECT */
+    struct vc_connect_request *connect; /* its headers; with the DTLS master secret: wiped when freed */
+    size_t head_len;                    /* of the CONNECT request in `in`; what lies behind it goes along */
+    uint8_t dtls_mode;                  /* enum vc_dtls_mode, of the grant */
+    uint16_t tunnel;
+    uint64_t session;
+    uint8_t ticket[16];
+};
+
+/* conn.c */
+void vc_conn_accept(struct vc_portal *p);
+void vc_conn_go_on(struct vc_conn *c); /* after the signer or a writable socket */
+void vc_conn_free(struct vc_conn *c);
+void vc_conn_fail(struct vc_conn *c, enum vc_event_id id, const struct vc_fail *fail); /* event, then free */
+void vc_conn_deadline(struct vc_conn *c, uint64_t seconds);
+/** Writes an answer; the connection goes on, or closes behind it. */
+void vc_conn_answer(struct vc_conn *c, struct vc_http_answer *a);
+/** An event about this connection, with its source. */
+struct vc_event vc_conn_event(const struct vc_conn *c, enum vc_event_id id, enum vc_outcome outcome);
+/** Gives the signature that a handshake waits for. */
+void vc_conn_signed(struct vc_portal *p, const struct vc_msg *m);
+void vc_conn_timeout(struct vc_conn *c);
+struct vc_conn *vc_conn_find(struct vc_portal *p, uint64_t id);
+
+/* request.c */
+void vc_request_handle(struct vc_conn *c, const struct vc_http_request *req);
+void vc_request_form(struct vc_conn *c, const struct vc_msg *m);
+void vc_request_success(struct vc_conn *c, const struct vc_msg *m);
+void vc_request_logged_out(struct vc_conn *c);
+/** An answer with a status and no body; @reason NULL: the usual phrase; @x_reason NULL: no X-Reason. */
+void vc_request_status(struct vc_conn *c, int status, const char *reason, const char *x_reason, bool close);
+
+/* handover.c */
+void vc_handover_connect(struct vc_conn *c, const struct vc_http_request *req);
+void vc_handover_grant(struct vc_conn *c, const struct vc_msg *m);
+void vc_handover_deny(struct vc_conn *c, const struct vc_msg *m);
+void vc_handover_written(struct vc_conn *c); /* the 200 has left: cut, and offer to the tunnel process */
+void vc_handover_adopted(struct vc_portal *p, uint16_t tunnel, const struct vc_msg *m);
+void vc_handover_not_adopted(struct vc_portal *p, uint16_t tunnel, const struct vc_msg *m);
+void vc_handover_tunnel_lost(struct vc_portal *p, uint16_t tunnel);
+
+#endif
