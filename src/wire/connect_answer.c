@@ -386,11 +386,11 @@ static void print_header(const struct header *h, const struct vc_connect_answer 
         break;
     }
     case SESSION_ID:
-        if (a->dtls.mode == VC_DTLS_RESUME)
+        if (a->dtls.mode == VC_DTLS_MODE_RESUME)
             put_id_line(w, h->name, &a->dtls);
         break;
     case APP_ID:
-        if (a->dtls.mode == VC_DTLS_PSK)
+        if (a->dtls.mode == VC_DTLS_MODE_PSK)
             put_id_line(w, h->name, &a->dtls);
         break;
     case SUITE:
@@ -413,7 +413,7 @@ void vc_connect_answer_print(const struct vc_connect_answer *a, struct vc_writer
     vc_put_text(w, "HTTP/1.1 200 CONNECTED\r\n");
     put_whole_lines(w, a->http_headers, a->n_http_headers);
     for (size_t i = 0; i < N_HEADERS; i++) {
-        if (!headers[i].dtls || a->dtls.mode != VC_DTLS_NONE)
+        if (!headers[i].dtls || a->dtls.mode != VC_DTLS_MODE_NONE)
             print_header(&headers[i], a, w);
     }
     put_whole_lines(w, a->custom_headers, a->n_custom_headers);
@@ -578,7 +578,7 @@ static bool read_id(struct vc_str value, bool app, struct vc_connect_answer_dtls
     memset(d->id, 0, sizeof(d->id));
     memcpy(d->id, id, n);
     d->id_len = (uint8_t)n;
-    d->mode = app ? VC_DTLS_PSK : VC_DTLS_RESUME;
+    d->mode = app ? VC_DTLS_MODE_PSK : VC_DTLS_MODE_RESUME;
     return true;
 }
 

@@ -4,6 +4,7 @@
 #include "base/addr.h"
 #include "event/fail.h"
 #include "wire/connect_request.h"
+#include "wire/dtls_names.h"
 
 /** The answer to CONNECT as a value (2-tunnel.md 2): decided by proto/connect_gateway, printed and read here. */
 #define VC_CONNECT_DNS_MAX 64
@@ -16,14 +17,8 @@
 
 enum vc_rekey { VC_REKEY_ABSENT, VC_REKEY_NONE, VC_REKEY_SSL, VC_REKEY_NEW_TUNNEL };
 
-enum vc_dtls_mode {
-    VC_DTLS_NONE,
-    VC_DTLS_RESUME, /* X-DTLS-Session-ID, 32 bytes */
-    VC_DTLS_PSK,    /* X-DTLS-App-ID, 1..32 bytes */
-};
-
 struct vc_connect_answer_dtls {
-    enum vc_dtls_mode mode; /* VC_DTLS_NONE: nothing of this block is printed */
+    enum vc_dtls_mode mode; /* VC_DTLS_MODE_NONE: nothing of this block is printed */
     uint8_t id[32];
     uint8_t id_len;
     uint32_t port; /* 0: none */

@@ -84,7 +84,7 @@ static void test_print_all(void **state)
         .smartcard_removal_disconnect = true,
         .license_accept = true,
         .dyn_dns = true,
-        .dtls = {.mode = VC_DTLS_RESUME,
+        .dtls = {.mode = VC_DTLS_MODE_RESUME,
                  .id_len = 32,
                  .port = 443,
                  .mtu = 1434,
@@ -213,7 +213,7 @@ static void test_print_too_small(void **state)
     struct vc_connect_answer a = {0};
     vc_connect_answer_print(&a, &w);
     assert_true(w.bad);
-    a.dtls.mode = VC_DTLS_PSK;
+    a.dtls.mode = VC_DTLS_MODE_PSK;
     a.dtls.id_len = 33; /* our own mistake: nothing is read beyond */
     char large[4096];
     w = vc_writer_to(large, sizeof(large));
@@ -262,7 +262,7 @@ static void test_read_ocserv(void **state)
     assert_int_equal(got.rekey, VC_REKEY_SSL);
     assert_int_equal(got.rekey_s, 172792);
     assert_int_equal(got.idle_s + got.session_s + got.disconnected_s, 0);
-    assert_int_equal(got.dtls.mode, VC_DTLS_PSK);
+    assert_int_equal(got.dtls.mode, VC_DTLS_MODE_PSK);
     assert_int_equal(got.dtls.id_len, 32);
     assert_int_equal(got.dtls.id[31], 0xff);
     assert_int_equal(got.dtls.port, 4443);

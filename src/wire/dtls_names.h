@@ -15,6 +15,9 @@ enum vc_dtls_class {
     VC_DTLS_CLASS_UNSUPPORTED, /* known and never selected */
 };
 
+/** How the keys of a DTLS channel come about: from the client's master secret, or from a PSK of the TLS connection. */
+enum vc_dtls_mode { VC_DTLS_MODE_NONE, VC_DTLS_MODE_RESUME, VC_DTLS_MODE_PSK, VC_N_DTLS_MODES };
+
 struct vc_dtls_name {
     const char *name;
     uint16_t code; /* in the hellos; 0: PSK-NEGOTIATE */

@@ -125,15 +125,17 @@ static int dtls_secret(struct vc_conn *c, uint8_t secret[48], size_t *len, struc
 {
     *len = 0;
     switch ((enum vc_dtls_mode)c->dtls_mode) {
-    case VC_DTLS_NONE:
+    case VC_DTLS_MODE_NONE:
         return 0;
-    case VC_DTLS_RESUME:
+    case VC_DTLS_MODE_RESUME:
         memcpy(secret, c->connect->secret, 48);
         *len = 48;
         return 0;
-    case VC_DTLS_PSK:
+    case VC_DTLS_MODE_PSK:
         *len = 32;
         return vc_tls_conn_psk(c->tls, secret, fail);
+    case VC_N_DTLS_MODES:
+        break;
     }
     return vc_fail_set(fail, VC_CAUSE_IPC_MALFORMED, 0, "DTLS mode %u", c->dtls_mode);
 }
