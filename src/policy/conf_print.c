@@ -1,0 +1,116 @@
+#include "policy/conf_fields.h"
+
+#include <inttypes.h>
+
+struct print {
+    const struct vc_conf *conf;
+    struct vc_writer *w;
+    bool lines;
+};
+
+static void end_line(const struct print *p, enum vc_conf_key key)
+{
+    if (p->lines && p->conf->line[key] > 0)
+        vc_put_fmt(p->w, " # line %u", p->conf->line[key]);
+    else if (p->lines)
+        vc_put_text(p->w, " # default");
+    vc_put_text(p->w, "\n");
+}
+
+static void put_text(const struct print *p, enum vc_conf_key key, const char *text)
+{
+    if (!text)
+        return;
+    vc_put_fmt(p->w, "%s = \"%s\"", vc_conf_key_row(key)->name, text);
+    end_line(p, key);
+}
+
+static void put_prefix(const struct print *p, enum vc_conf_key key, const struct vc_prefix *prefix)
+{
+    char text[VC_PREFIX_TEXT];
+    if (prefix->ip.family == VC_FAMILY_NONE)
+        return;
+    vc_prefix_print(prefix, text);
+    vc_put_fmt(p->w, "%s = %s", vc_conf_key_row(key)->name, text);
+    end_line(p, key);
+}
+
+static void put_ips(const struct print *p, enum vc_conf_key key, const struct vc_ip *ips, size_t n)
+{
+    char text[VC_IP_TEXT];
+    for (size_t i = 0; i < n; i++) {
+        vc_ip_print(&ips[i], text);
+        vc_put_fmt(p->w, "%s = %s", vc_conf_key_row(key)->name, text);
+        end_line(p, key);
+    }
+}
+
+static void put_field(const struct print *p, const struct vc_conf_field *f)
+{
+    const struct vc_conf_key_row *row = vc_conf_key_row(f->key);
+    if (vc_conf_kind_is_text(row->kind)) {
+        put_text(p, f->key, vc_conf_field_text(p->conf, f));
+        return;
+    }
+    uint64_t n = vc_conf_field_number(p->conf, f);
+    if (row->kind == VC_CONF_KIND_NUMBER && n < row->least)
+        return; /* absent, and without a default */
+    if (f->key == VC_CONF_KEY_KEEPALIVE && p->conf->line[f->key] == 0 && !p->lines)
+        return; /* absent says more than its number: mobile clients get another */
+    vc_put_fmt(p->w, "%s = ", row->name);
+    if (row->kind == VC_CONF_KIND_BOOL) {
+        vc_put_text(p->w, n ? "true" : "false");
+    } else if (row->kind == VC_CONF_KIND_NUMBER) {
+        vc_put_fmt(p->w, "%" PRIu64, n);
+    } else {
+        struct vc_str name = vc_conf_choice_name(row->choices, (unsigned)n);
+        vc_put(p->w, name.at, name.len);
+    }
+    end_line(p, f->key);
+}
+
+static void put_special(const struct print *p, enum vc_conf_key key)
+{
+    const struct vc_conf *c = p->conf;
+    if (key == VC_CONF_KEY_AUTH && c->passwd_file) {
+        vc_put_fmt(p->w, "auth = \"plain[passwd=%s]\"", c->passwd_file);
+        end_line(p, key);
+    } else if (key == VC_CONF_KEY_SELECT_GROUP) {
+        for (size_t i = 0; i < c->n_groups; i++) {
+            vc_put_fmt(p->w, "select-group = \"%s[%s]\"", c->groups[i].name, c->groups[i].label);
+            end_line(p, key);
+        }
+    } else if (key == VC_CONF_KEY_IPV4_NETWORK) {
+        put_prefix(p, key, &c->ipv4_network);
+    } else if (key == VC_CONF_KEY_IPV6_NETWORK) {
+        put_prefix(p, key, &c->ipv6_network);
+    } else if (key == VC_CONF_KEY_DNS) {
+        put_ips(p, key, c->dns, c->n_dns);
+    } else if (key == VC_CONF_KEY_NBNS) {
+        put_ips(p, key, c->nbns, c->n_nbns);
+    } else if (key == VC_CONF_KEY_SPLIT_DNS) {
+        for (size_t i = 0; i < c->n_split_dns; i++)
+            put_text(p, key, c->split_dns[i]);
+    } else if (key == VC_CONF_KEY_ROUTE) {
+        for (size_t i = 0; i < c->n_routes; i++)
+            put_prefix(p, key, &c->routes[i]);
+    } else if (key == VC_CONF_KEY_NO_ROUTE) {
+        for (size_t i = 0; i < c->n_no_routes; i++)
+            put_prefix(p, key, &c->no_routes[i]);
+    } else if (key == VC_CONF_KEY_DTLS_LEGACY && c->dtls_legacy != VC_CONF_LEGACY_12) {
+        vc_put_fmt(p->w, "dtls-legacy = %s", c->dtls_legacy == VC_CONF_LEGACY_ALL ? "true" : "false");
+        end_line(p, key);
+    }
+}
+
+void vc_conf_print(const struct vc_conf *conf, bool lines, struct vc_writer *w)
+{
+    const struct print p = {.conf = conf, .w = w, .lines = lines};
+    for (unsigned i = 0; i < VC_N_CONF_KEYS; i++) {
+        const struct vc_conf_field *f = vc_conf_field_of((enum vc_conf_key)i);
+        if (f)
+            put_field(&p, f);
+        else
+            put_special(&p, (enum vc_conf_key)i);
+    }
+}
