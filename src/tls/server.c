@@ -1,0 +1,205 @@
+#include "tls/inside.h"
+
+#include "base/writer.h"
+#include "tls/pair.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+/* No SHA-1; each is one that wire/tls_sign lets the signer do. */
+#define SIGNATURES                                                                                                     \
+    "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"              \
+    "RSA+SHA256:RSA+SHA384:RSA+SHA512"
+#define GROUPS "X25519:P-256:P-384:P-521:X448"
+#define HYBRID "X25519MLKEM768:" /* OpenSSL 3.5 has it */
+
+static int failed(struct vc_fail *fail, const char *what)
+{
+    const char *words = ERR_reason_error_string(ERR_peek_last_error());
+    (void)vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "OpenSSL refused %s: %s", what, words ? words : "no memory");
+    ERR_clear_error();
+    return -1;
+}
+
+/* "a:b:c" of the suites of one version, as OpenSSL names them. */
+static void suites(uint16_t version, char *to, size_t cap)
+{
+    struct vc_writer w = vc_writer_to(to, cap);
+    for (size_t i = 0; i < vc_tls_n_suites; i++) {
+        if (vc_tls_suites[i].version != version)
+            continue;
+        if (vc_written(&w) > 0)
+            vc_put_text(&w, ":");
+        vc_put_text(&w, vc_tls_suites[i].openssl);
+    }
+    bool fits = vc_put_end_text(&w);
+    assert(fits);
+    (void)fits;
+}
+
+/* http/1.1 where it is offered, else as if nothing was (1-login.md 1.1). */
+static int alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len,
+                void *arg)
+{
+    (void)ssl;
+    (void)arg;
+    struct vc_reader r = vc_reader_of(in, in_len);
+    while (r.left > 0 && !r.bad) {
+        struct vc_reader name = vc_take_sub(&r, vc_take_u8(&r));
+        if (name.left == 8 && memcmp(name.at, "http/1.1", 8) == 0) {
+            *out = name.at;
+            *out_len = 8;
+            return SSL_TLSEXT_ERR_OK;
+        }
+    }
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
+static int configure(struct vc_tls_server *s, struct vc_fail *fail)
+{
+    char list_12[1024], list_13[256];
+    SSL_CTX *ctx = s->ctx;
+    suites(VC_TLS_1_2, list_12, sizeof(list_12));
+    suites(VC_TLS_1_3, list_13, sizeof(list_13));
+    int max = s->max == VC_TLS_MAX_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
+    if (!SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) || !SSL_CTX_set_max_proto_version(ctx, max))
+        return failed(fail, "the TLS versions");
+    SSL_CTX_set_security_level(ctx, 2);
+    if (!SSL_CTX_set_cipher_list(ctx, list_12) || !SSL_CTX_set_ciphersuites(ctx, list_13))
+        return failed(fail, "the cipher suites");
+    if (!SSL_CTX_set1_groups_list(ctx, HYBRID GROUPS) && !SSL_CTX_set1_groups_list(ctx, GROUPS))
+        return failed(fail, "the groups");
+    if (!SSL_CTX_set1_sigalgs_list(ctx, SIGNATURES))
+        return failed(fail, "the signature algorithms");
+    (void)SSL_CTX_set_dh_auto(ctx, 1); /* as strong as the certificate: 2048 bits or more */
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION |
+                                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+                                       SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION | SSL_OP_NO_ENCRYPT_THEN_MAC |
+                                       SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);
+    (void)SSL_CTX_set_num_tickets(ctx, 0);
+    /* a session id stands in the TLS 1.2 ServerHello, and nothing can be resumed with it */
+    (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
+    if (!SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"varco", 5))
+        return failed(fail, "the session context");
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_ASYNC | SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
+    SSL_CTX_set_read_ahead(ctx, 0);
+    (void)SSL_CTX_set_max_early_data(ctx, 0);
+    (void)SSL_CTX_set_recv_max_early_data(ctx, 0);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+    SSL_CTX_set_alpn_select_cb(ctx, alpn, NULL);
+    SSL_CTX_set_client_hello_cb(ctx, vc_tls_conn_client_hello, s);
+    SSL_CTX_set_keylog_callback(ctx, vc_tls_conn_keylog);
+    return 0;
+}
+
+static int add_cert(struct vc_tls_server *s, const struct vc_tls_cert *cert, struct vc_fail *fail)
+{
+    X509 *chain[VC_CHAIN_MAX];
+    size_t n = 0;
+    int rc = -1;
+    if (vc_pair_chain(vc_provider_lib(s->provider), cert->chain_pem, cert->chain_len, chain, &n, fail))
+        return -1;
+    EVP_PKEY *public = X509_get0_pubkey(chain[0]);
+    EVP_PKEY *key = NULL;
+    if (!public) {
+        (void)vc_fail_set(fail, VC_CAUSE_CONFIG, 0, "the certificate's key is malformed");
+        goto out;
+    }
+    key = vc_provider_key(s->provider, public, cert->key, fail);
+    if (!key)
+        goto out;
+    if (SSL_CTX_use_certificate(s->ctx, chain[0]) != 1 || SSL_CTX_use_PrivateKey(s->ctx, key) != 1 ||
+        SSL_CTX_check_private_key(s->ctx) != 1) {
+        rc = failed(fail, "the certificate");
+        goto out;
+    }
+    for (size_t i = 1; i < n; i++) {
+        if (SSL_CTX_add1_chain_cert(s->ctx, chain[i]) != 1) {
+            rc = failed(fail, "the certificate chain");
+            goto out;
+        }
+    }
+    if (!EVP_PKEY_is_a(key, "RSA"))
+        s->rsa_only = false;
+    rc = 0;
+out:
+    EVP_PKEY_free(key);
+    while (n > 0)
+        X509_free(chain[--n]);
+    return rc;
+}
+
+struct vc_tls_server *vc_tls_server_new(const struct vc_tls_server_conf *conf, struct vc_fail *fail)
+{
+    if (conf->n_certs == 0 || conf->n_certs > VC_TLS_CERTS_MAX) {
+        (void)vc_fail_set(fail, VC_CAUSE_CONFIG, 0, "%zu certificates: 1 to %d can be served", conf->n_certs,
+                          VC_TLS_CERTS_MAX);
+        return NULL;
+    }
+    (void)OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    ERR_clear_error();
+    struct vc_tls_server *s = calloc(1, sizeof(*s));
+    if (!s) {
+        (void)vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "TLS");
+        return NULL;
+    }
+    s->max = conf->max;
+    s->ask = conf->ask;
+    s->arg = conf->arg;
+    s->rsa_only = true;
+    s->provider = vc_provider_new(fail);
+    if (!s->provider)
+        goto fail;
+    s->bio = vc_tls_conn_bio_method();
+    s->ctx = SSL_CTX_new_ex(vc_provider_lib(s->provider), NULL, TLS_server_method());
+    if (!s->ctx || !s->bio) {
+        (void)failed(fail, "a TLS context");
+        goto fail;
+    }
+    if (configure(s, fail))
+        goto fail;
+    for (size_t i = 0; i < conf->n_certs; i++) {
+        if (add_cert(s, &conf->certs[i], fail))
+            goto fail;
+    }
+    return s;
+fail:
+    vc_tls_server_free(s);
+    return NULL;
+}
+
+void vc_tls_server_free(struct vc_tls_server *s)
+{
+    if (!s)
+        return;
+    assert(!s->waiting);
+    SSL_CTX_free(s->ctx);
+    BIO_meth_free(s->bio);
+    vc_provider_free(s->provider);
+    free(s);
+}
+
+struct vc_tls_conn *vc_tls_signed(struct vc_tls_server *s, uint64_t handshake, bool ok, const uint8_t *signature,
+                                  size_t len)
+{
+    for (struct vc_tls_conn *c = s->waiting; c; c = c->next) {
+        struct vc_question *q = &c->question;
+        if (c->handshake != handshake)
+            continue;
+        if (q->state != VC_QUESTION_ASKED)
+            return NULL;
+        if (ok && len > 0 && len <= sizeof(q->signature)) {
+            memcpy(q->signature, signature, len);
+            q->signature_len = len;
+            q->state = VC_QUESTION_ANSWERED;
+        } else {
+            q->state = VC_QUESTION_REFUSED;
+        }
+        return c;
+    }
+    return NULL;
+}
