@@ -2,7 +2,7 @@
 
 #include "crypto/wipe.h"
 
-_Static_assert(VC_N_CONNECT_HEADERS <= 32, "seen and bad are 32 bits");
+_Static_assert(VC_N_CONNECT_HEADERS < 32, "seen and bad are 32 bits");
 
 static const char *const names[] = {
 #define X(id, name) [VC_CONNECT_##id] = (name),
@@ -229,74 +229,112 @@ void vc_connect_request_wipe(struct vc_connect_request *req)
     req->has_secret = false;
 }
 
-static void pack_text(struct vc_writer *w, const char *text)
+/* -- between processes -- */
+
+static void put_text16(struct vc_writer *w, const char *text)
 {
-    size_t where = vc_put_len_begin(w, 2);
-    vc_put_text(w, text);
-    vc_put_len_end(w, where, 2);
+    size_t len = strlen(text);
+    vc_put_u16(w, (uint16_t)len);
+    vc_put(w, text, len);
 }
 
-static void unpack_text(struct vc_reader *r, char *to, size_t cap)
+/** Printable ASCII that fits, with its NUL; nothing else ever lies in a request. */
+static void take_text16(struct vc_reader *r, char *out, size_t cap)
 {
-    size_t len = vc_take_u16(r);
-    const uint8_t *p = vc_take(r, len);
-    to[0] = 0;
-    if (p && !vc_str_copy((struct vc_str){.at = (const char *)p, .len = len}, to, cap))
+    struct vc_str text = {.len = vc_take_u16(r)};
+    text.at = (const char *)vc_take(r, text.len);
+    for (size_t i = 0; !r->bad && i < text.len; i++)
+        r->bad = text.at[i] < 0x20 || text.at[i] >= 0x7f;
+    if (r->bad || !vc_str_copy(text, out, cap))
         r->bad = true;
-    for (const char *c = to; *c; c++) {
-        if (*c < 0x20 || *c > 0x7e)
-            r->bad = true;
-    }
 }
 
-/* The texts in the order in which they are packed. */
-#define PACKED_TEXTS(X)                                                                                                \
-    X(hostname)                                                                                                        \
-    X(ciphers) X(ciphers12) X(user_agent) X(platform) X(platform_version) X(device_type) X(unique_id) X(client_version)
-#define PACKED_IPS(X) X(address_v4) X(address_v6) X(local_v4) X(local_v6) X(remote_v4) X(remote_v6)
+static bool take_flag(struct vc_reader *r)
+{
+    uint8_t v = vc_take_u8(r);
+    if (v > 1)
+        r->bad = true;
+    return v == 1;
+}
+
+static void take_ip_of(struct vc_reader *r, struct vc_ip *ip, enum vc_family family)
+{
+    vc_take_ip(r, ip);
+    if (ip->family != VC_FAMILY_NONE && ip->family != family)
+        r->bad = true;
+}
 
 void vc_connect_request_pack(const struct vc_connect_request *req, struct vc_writer *w)
 {
     vc_put_u32(w, req->seen);
     vc_put_u32(w, req->bad);
-    vc_put_u32(w, req->base_mtu);
-    vc_put_u32(w, req->mtu);
-    vc_put_u8(w, (uint8_t)(req->wants_v4 | req->wants_v6 << 1 | req->full_ipv6 << 2 | req->mobile << 3 | req->fips << 4 |
-                           req->has_secret << 5));
+    put_text16(w, req->hostname);
+    vc_put_u16(w, (uint16_t)req->base_mtu);
+    vc_put_u16(w, (uint16_t)req->mtu);
+    vc_put_u8(w, req->wants_v4);
+    vc_put_u8(w, req->wants_v6);
+    vc_put_u8(w, req->full_ipv6);
+    vc_put_ip(w, &req->address_v4);
+    vc_put_ip(w, &req->address_v6);
+    vc_put_ip(w, &req->local_v4);
+    vc_put_ip(w, &req->local_v6);
+    vc_put_ip(w, &req->remote_v4);
+    vc_put_ip(w, &req->remote_v6);
     vc_put_u8(w, req->encodings);
     vc_put_u8(w, req->dtls_encodings);
-#define X(member) vc_put_ip(w, &req->member);
-    PACKED_IPS(X)
-#undef X
-#define X(member) pack_text(w, req->member);
-    PACKED_TEXTS(X)
-#undef X
+    vc_put_u8(w, req->mobile);
+    vc_put_u8(w, req->fips);
+    vc_put_u8(w, req->has_secret);
+    put_text16(w, req->ciphers);
+    put_text16(w, req->ciphers12);
+    put_text16(w, req->user_agent);
+    put_text16(w, req->platform);
+    put_text16(w, req->platform_version);
+    put_text16(w, req->device_type);
+    put_text16(w, req->unique_id);
+    put_text16(w, req->client_version);
 }
 
 void vc_connect_request_unpack(struct vc_connect_request *req, struct vc_reader *r)
 {
-    *req = (struct vc_connect_request){0};
+    const uint32_t known = (1U << VC_N_CONNECT_HEADERS) - 1;
+    char hostname[VC_CONNECT_HOSTNAME];
+    memset(req, 0, sizeof(*req));
     req->seen = vc_take_u32(r);
     req->bad = vc_take_u32(r);
-    req->base_mtu = vc_take_u32(r);
-    req->mtu = vc_take_u32(r);
-    unsigned flags = vc_take_u8(r);
-    req->wants_v4 = flags & 1;
-    req->wants_v6 = flags & 2;
-    req->full_ipv6 = flags & 4;
-    req->mobile = flags & 8;
-    req->fips = flags & 16;
-    req->has_secret = flags & 32;
+    take_text16(r, hostname, sizeof(hostname));
+    req->base_mtu = vc_take_u16(r);
+    req->mtu = vc_take_u16(r);
+    req->wants_v4 = take_flag(r);
+    req->wants_v6 = take_flag(r);
+    req->full_ipv6 = take_flag(r);
+    take_ip_of(r, &req->address_v4, VC_FAMILY_V4);
+    take_ip_of(r, &req->address_v6, VC_FAMILY_V6);
+    take_ip_of(r, &req->local_v4, VC_FAMILY_V4);
+    take_ip_of(r, &req->local_v6, VC_FAMILY_V6);
+    take_ip_of(r, &req->remote_v4, VC_FAMILY_V4);
+    take_ip_of(r, &req->remote_v6, VC_FAMILY_V6);
     req->encodings = vc_take_u8(r);
     req->dtls_encodings = vc_take_u8(r);
-#define X(member) vc_take_ip(r, &req->member);
-    PACKED_IPS(X)
-#undef X
-#define X(member) unpack_text(r, req->member, sizeof(req->member));
-    PACKED_TEXTS(X)
-#undef X
-    if (req->mtu > 65535 || (req->base_mtu != 0 && (req->base_mtu < 576 || req->base_mtu > 65535)) || flags > 63)
+    req->mobile = take_flag(r);
+    req->fips = take_flag(r);
+    req->has_secret = take_flag(r);
+    take_text16(r, req->ciphers, sizeof(req->ciphers));
+    take_text16(r, req->ciphers12, sizeof(req->ciphers12));
+    take_text16(r, req->user_agent, sizeof(req->user_agent));
+    take_text16(r, req->platform, sizeof(req->platform));
+    take_text16(r, req->platform_version, sizeof(req->platform_version));
+    take_text16(r, req->device_type, sizeof(req->device_type));
+    take_text16(r, req->unique_id, sizeof(req->unique_id));
+    take_text16(r, req->client_version, sizeof(req->client_version));
+
+    bool odd = ((req->seen | req->bad) & ~known) != 0 || (req->base_mtu != 0 && req->base_mtu < 576) ||
+               req->encodings > (VC_ENCODING_LZS | VC_ENCODING_OC_LZ4 | VC_ENCODING_DEFLATE) ||
+               req->dtls_encodings > (VC_ENCODING_LZS | VC_ENCODING_OC_LZ4);
+    if (!r->bad && hostname[0] != 0 && (strchr(hostname, '.') || !take_hostname(vc_str_of(hostname), req->hostname)))
+        odd = true;
+    if (r->bad || odd) {
         r->bad = true;
-    if (r->bad)
-        *req = (struct vc_connect_request){0};
+        memset(req, 0, sizeof(*req));
+    }
 }

@@ -117,7 +117,8 @@ bool vc_connect_request_is_mobile(const struct vc_connect_request *req);
 void vc_connect_request_wipe(struct vc_connect_request *req);
 
 /** The value between processes, without the master secret (has_secret tells that there was one): only the process that
- *  makes the channel needs that. Reading checks every number and text; what no packing could have written poisons. */
+ *  makes the channel needs that. Reading checks every member as if a client had sent it; anything odd
+ *  poisons the reader and leaves an empty request. Where it is unpacked the secret is 48 zeros: never a key. */
 #define VC_CONNECT_PACKED_MAX 12000
 void vc_connect_request_pack(const struct vc_connect_request *req, struct vc_writer *w);
 void vc_connect_request_unpack(struct vc_connect_request *req, struct vc_reader *r);

@@ -1,5 +1,5 @@
-/* Input: lines "Name: value". Property: every member keeps its grammar and limit whatever came, and the case of a
- * header's name changes nothing. */
+/* Input: lines "Name: value", and the same bytes as a packed request. Property: every member keeps its grammar and
+ * limit whatever came, the case of a header's name changes nothing, and what is packed is unpacked the same. */
 #include "wire/connect_request.h"
 
 #include <stdlib.h>
@@ -21,6 +21,21 @@ static void printable(const char *text, size_t cap)
 static void of_family(const struct vc_ip *ip, enum vc_family family)
 {
     must(ip->family == VC_FAMILY_NONE || ip->family == family);
+}
+
+/** Packs, unpacks, packs: the same bytes. */
+static void there_and_back(const struct vc_connect_request *req)
+{
+    static uint8_t p1[VC_CONNECT_PACKED_MAX], p2[VC_CONNECT_PACKED_MAX];
+    static struct vc_connect_request back;
+    struct vc_writer w1 = vc_writer_to(p1, sizeof(p1)), w2 = vc_writer_to(p2, sizeof(p2));
+    vc_connect_request_pack(req, &w1);
+    must(!w1.bad);
+    struct vc_reader r = vc_reader_of(p1, vc_written(&w1));
+    vc_connect_request_unpack(&back, &r);
+    must(vc_reader_done(&r));
+    vc_connect_request_pack(&back, &w2);
+    must(!w2.bad && vc_written(&w1) == vc_written(&w2) && memcmp(p1, p2, vc_written(&w1)) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -62,6 +77,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     printable(a.platform, sizeof(a.platform));
     printable(a.device_type, sizeof(a.device_type));
     (void)vc_connect_request_is_mobile(&a);
+
+    there_and_back(&a);
+    struct vc_reader packed = vc_reader_of(data, size);
+    vc_connect_request_unpack(&b, &packed);
+    must(packed.bad ? b.seen == 0 && !b.has_secret : (b.base_mtu == 0 || b.base_mtu >= 576));
+    printable(b.hostname, sizeof(b.hostname));
+    printable(b.ciphers, sizeof(b.ciphers));
+    printable(b.client_version, sizeof(b.client_version));
+    there_and_back(&b);
 
     static const uint8_t zeros[VC_CONNECT_MASTER_SECRET];
     if (a.has_secret)

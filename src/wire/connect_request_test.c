@@ -194,6 +194,69 @@ static void test_cipher_limit(void **state)
     assert_string_equal(req.ciphers, "");
 }
 
+/* What was packed is unpacked the same, but for the secret; every byte matters; every cut is refused. */
+static void test_pack(void **state)
+{
+    (void)state;
+    static uint8_t buf[VC_CONNECT_PACKED_MAX], again[VC_CONNECT_PACKED_MAX];
+    static struct vc_connect_request back;
+    take_lines(
+        "User-Agent: AnyConnect Linux_64 5.1\nX-CSTP-Hostname: vm\nX-CSTP-Base-MTU: 1500\nX-CSTP-MTU: 1390\n"
+        "X-CSTP-Address-Type: IPv6,IPv4\nX-CSTP-Full-IPv6-Capability: true\nX-CSTP-Address: 10.0.0.9\n"
+        "X-CSTP-Address: fd00::9\nX-CSTP-Local-Address-IP4: 192.0.2.7\nX-CSTP-Remote-Address-IP6: 2001:db8::1\n"
+        "X-CSTP-Accept-Encoding: lzs,deflate\nX-DTLS-Accept-Encoding: lzs\nX-CSTP-License: mobile\n"
+        "X-CSTP-FIPS-Mode: enabled\nX-DTLS-Master-Secret: " HEX96 "\nX-DTLS-CipherSuite: PSK-NEGOTIATE\n"
+        "X-DTLS12-CipherSuite: AES128-GCM-SHA256\nX-AnyConnect-Identifier-Platform: linux-64\nX-CSTP-Version: 2\n");
+    struct vc_writer w = vc_writer_to(buf, sizeof(buf));
+    vc_connect_request_pack(&req, &w);
+    assert_false(w.bad);
+    size_t len = vc_written(&w);
+    struct vc_reader r = vc_reader_of(buf, len);
+    vc_connect_request_unpack(&back, &r);
+    assert_true(vc_reader_done(&r));
+    assert_true(back.has_secret);
+    memset(req.secret, 0, sizeof(req.secret));
+    assert_memory_equal(&req, &back, sizeof(req));
+    assert_null(memmem(buf, len, "\x00\x01\x02\x03\x04\x05\x06\x07", 8));
+
+    for (size_t n = 0; n < len; n++) {
+        uint8_t *cut = exact(buf, n);
+        r = vc_reader_of(cut, n);
+        vc_connect_request_unpack(&back, &r);
+        assert_true(r.bad && back.seen == 0 && back.hostname[0] == 0);
+        free(cut);
+    }
+    for (size_t n = 0; n < len; n++) { /* changed by one bit: refused, or another value */
+        buf[n] ^= 0x40;
+        r = vc_reader_of(buf, len);
+        vc_connect_request_unpack(&back, &r);
+        if (!r.bad) {
+            w = vc_writer_to(again, sizeof(again));
+            vc_connect_request_pack(&back, &w);
+            assert_true(vc_written(&w) == len - r.left);
+        }
+        buf[n] ^= 0x40;
+    }
+}
+
+/* The largest request there can be fits what is promised. */
+static void test_pack_largest(void **state)
+{
+    (void)state;
+    static uint8_t buf[VC_CONNECT_PACKED_MAX];
+    memset(&req, 0, sizeof(req));
+    memset(req.hostname, 'a', sizeof(req.hostname) - 1);
+    memset(req.ciphers, 'a', sizeof(req.ciphers) - 1);
+    memset(req.ciphers12, 'a', sizeof(req.ciphers12) - 1);
+    char *texts[] = {req.user_agent,  req.platform,  req.platform_version,
+                     req.device_type, req.unique_id, req.client_version};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        memset(texts[i], 'a', VC_CONNECT_IDENTIFIER - 1);
+    struct vc_writer w = vc_writer_to(buf, sizeof(buf));
+    vc_connect_request_pack(&req, &w);
+    assert_false(w.bad);
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -204,7 +267,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_openconnect),  cmocka_unit_test(test_secure_client), cmocka_unit_test(test_cases),
-        cmocka_unit_test(test_cipher_limit), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_cipher_limit), cmocka_unit_test(test_names),         cmocka_unit_test(test_pack),
+        cmocka_unit_test(test_pack_largest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
