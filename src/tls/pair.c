@@ -190,7 +190,7 @@ static int describe(X509 *leaf, struct vc_pair *out, struct vc_fail *fail)
 int vc_pair_check(const void *chain_pem, size_t chain_len, const void *key_pem, size_t key_len, struct vc_pair *out,
                   struct vc_fail *fail)
 {
-    X509 *certs[VC_CHAIN_MAX];
+    X509 *certs[VC_CHAIN_MAX] = {NULL};
     size_t n = 0;
     enum vc_tls_key_type key_type;
     const char *why = "";

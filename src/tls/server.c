@@ -98,7 +98,7 @@ static int configure(struct vc_tls_server *s, struct vc_fail *fail)
 
 static int add_cert(struct vc_tls_server *s, const struct vc_tls_cert *cert, struct vc_fail *fail)
 {
-    X509 *chain[VC_CHAIN_MAX];
+    X509 *chain[VC_CHAIN_MAX] = {NULL};
     size_t n = 0;
     int rc = -1;
     if (vc_pair_chain(vc_provider_lib(s->provider), cert->chain_pem, cert->chain_len, chain, &n, fail))
