@@ -1,0 +1,11 @@
+"""The end-to-end harness: a private world of network namespaces, a gateway under test, openconnect as its client.
+
+sandbox   the tests' own mount, network and process namespaces; nothing outside them is touched
+netns     one network namespace; the topology that all suites share
+certs     keys and self-signed certificates
+gateway   the gateway under test: configuration, users, start, stop, log, events
+client    openconnect in a namespace: start, signals, log, what its script was told
+traffic   pings that count, transfers with checksums
+proc      what /proc tells about processes
+wait      until(): every wait is for a condition and has a deadline
+"""

@@ -1,0 +1,196 @@
+"""The gateway under test: varcod, or Debian's ocserv with the same configuration (VARCO_GATEWAY).
+
+    VARCO_GATEWAY   varcod (default) or ocserv
+    VARCO_BUILD     folder with varcod and varcoctl; default build-san of the working tree, else build
+"""
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+from . import netns, proc
+from .wait import LogFile, until
+
+ROOT = Path(__file__).resolve().parents[3]
+FLAVOUR = os.environ.get("VARCO_GATEWAY", "varcod")
+
+# A sanitizer's report goes to the gateway's stderr and so into its log, which every test looks through at its end.
+# Leaks are found by the unit tests: LeakSanitizer needs ptrace, which the gateway's processes forbid.
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:handle_abort=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+REPORT = re.compile(r"ERROR: \w*Sanitizer|runtime error:|Assertion .* failed")
+
+
+def build_folder():
+    wanted = os.environ.get("VARCO_BUILD")
+    if wanted:
+        return Path(wanted).resolve()
+    return next((ROOT / b for b in ("build-san", "build") if (ROOT / b / "varcod").exists()), ROOT / "build")
+
+
+class Users:
+    """An ocpasswd file, written by Debian's ocpasswd."""
+
+    def __init__(self, path):
+        self.path = path
+        path.touch(mode=0o600)
+
+    def set(self, name, password, groups=""):
+        options = ["-g", groups] if groups else []
+        self._tool(*options, "--", name, stdin=f"{password}\n{password}\n")
+
+    def delete(self, name):
+        self._tool("-d", name)
+
+    def lock(self, name):
+        self._tool("-l", name)
+
+    def unlock(self, name):
+        self._tool("-u", name)
+
+    def _tool(self, *argv, stdin=None):
+        netns.run("ocpasswd", "-c", str(self.path), *argv, stdin=stdin)
+
+
+class Gateway:
+    """One gateway in the namespace `gateway`. Options are configuration keys with _ for -; a list repeats the key, None
+    removes a default. The folder is the test's own: 0700, root's."""
+
+    def __init__(self, world, folder, certificate, users, options):
+        self.world, self.folder, self.certificate, self.users = world, folder, certificate, users
+        self.flavour = FLAVOUR
+        self.namespace = world.gateway
+        folder.mkdir(mode=0o700)
+        self.config = folder / "gateway.conf"
+        self.socket = f"/run/{folder.name}.ctl"
+        self.keys = self._defaults() | {key.replace("_", "-"): value for key, value in options.items()}
+        self.config.write_text("".join(self._lines()))
+        self.config.chmod(0o600)
+        self.log = LogFile(folder / "gateway.log")
+        self.process = None
+        self.expected_causes = set()  # causes that this test brings about, else they fail it
+
+    def _defaults(self):
+        keys = {
+            "auth": f"plain[passwd={self.users.path}]",
+            "tcp-port": 443,
+            "udp-port": 443,
+            "run-as-user": "varco-net",
+            "run-as-group": "varco-net",
+            "socket-file": f"/run/{self.folder.name}.ipc",
+            "occtl-socket-file": self.socket,
+            "use-occtl": "true",
+            "server-cert": self.certificate.cert,
+            "server-key": self.certificate.key,
+            "device": "vpns",
+            "ipv4-network": netns.POOL4,
+            "ipv6-network": netns.POOL6,
+            "route": [netns.BEHIND_NET4, netns.BEHIND_NET6],
+            "dpd": 90,
+            "keepalive": 300,
+            "cookie-timeout": 300,
+            "max-ban-score": 0,
+            "rate-limit-ms": 0,
+        }
+        if self.flavour == "ocserv":
+            return keys | {"isolate-workers": "false"}
+        return keys | {"state-dir": self.folder / "state", "log-format": "json"}
+
+    def _lines(self):
+        for key, value in self.keys.items():
+            for one in value if isinstance(value, list) else [value]:
+                if one is not None:
+                    yield f"{key} = {one}\n"
+
+    def command(self):
+        if self.flavour == "ocserv":
+            return ["/usr/sbin/ocserv", "-f", "-d", "3", "-c", str(self.config)]
+        return [str(build_folder() / "varcod"), "-f", "-c", str(self.config)]
+
+    def start(self, wait=True):
+        with open(self.log.path, "ab") as out:
+            self.process = self.namespace.popen(*self.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                                env=os.environ | SANITIZERS, cwd="/", start_new_session=True)
+        if wait:
+            until(self._serves, f"{self.flavour} serves", 30)
+        return self
+
+    def _serves(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"{self.flavour} ended with {self.process.returncode}:\n{self.log.tail(20)}")
+        if self.flavour == "varcod":
+            return self.events("process.gateway-up")
+        udp = self.keys.get("udp-port")
+        return (self.namespace.bound(int(self.keys["tcp-port"]), "tcp")
+                and (not udp or self.namespace.bound(int(udp), "udp")))
+
+    def processes(self):
+        """Pids of the gateway, the main one first."""
+        return proc.tree(self.process.pid)
+
+    def stop(self, seconds=15):
+        """SIGTERM; returns the exit status."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            before = self.processes()
+            self.process.send_signal(signal.SIGTERM)
+            until(lambda: self.process.poll() is not None, f"{self.flavour} ends on SIGTERM", seconds)
+            until(lambda: not any(map(proc.alive, before)), "all of its processes have ended", seconds)
+        return self.process.returncode
+
+    def kill(self):
+        """The test is over and stop() did not help."""
+        if self.process is not None and self.process.poll() is None:
+            for pid in self.processes():
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            self.process.wait()
+
+    # -- what it tells ------------------------------------------------------------------------------------------------
+
+    def all_events(self):
+        """Every event so far (varcod): dicts as vc_event_print_json writes them."""
+        found = []
+        for line in self.log.text().splitlines(keepends=True):
+            if line.startswith("{") and line.endswith("\n"):
+                found.append(json.loads(line))
+        return found
+
+    def events(self, name, **fields):
+        """Events of this name whose fields have these values (_ for - in names)."""
+        fields = {key.replace("_", "-"): value for key, value in fields.items()}
+        return [e for e in self.all_events() if e["event"] == name and fields.items() <= e.items()]
+
+    def wait_event(self, name, seconds=15, **fields):
+        return until(lambda: self.events(name, **fields), f"event {name} {fields or ''}", seconds)[0]
+
+    def faults(self):
+        """What no test may leave in the log: sanitizer reports, causes without a name, deaths, lines beside events."""
+        found = [line for line in self.log.text().splitlines() if REPORT.search(line)]
+        if self.flavour == "varcod":
+            bad = {"unknown", "ipc-malformed", "child-died"} - self.expected_causes
+            found += [json.dumps(e) for e in self.all_events() if e.get("cause") in bad]
+            found += [f"not an event: {line}" for line in self.log.text().splitlines()
+                      if line and not line.startswith("{")]
+        return found
+
+    # -- control ------------------------------------------------------------------------------------------------------
+
+    def control(self, *words, check=True):
+        """Runs varcoctl or occtl and returns its output."""
+        return self.namespace.run(*self.control_command(), *words, check=check)
+
+    def control_command(self):
+        tool = "/usr/bin/occtl" if self.flavour == "ocserv" else str(build_folder() / "varcoctl")
+        return [tool, "-s", self.socket]
+
+    def show(self, *what):
+        """`-j show WHAT` as Python values."""
+        return json.loads(self.control("-j", "show", *what) or "[]")
