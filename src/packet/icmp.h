@@ -12,7 +12,8 @@
 size_t vc_icmp_too_big(const uint8_t *packet, size_t len, const struct vc_ip *from, uint16_t mtu,
                        uint8_t out[VC_ICMP_MAX]);
 
-/** Cuts an IPv4 packet without DF into fragments of at most @mtu bytes; calls @emit for each. Returns how many, or 0. */
+/** Cuts an IPv4 packet without DF into fragments of at most @mtu bytes; calls @emit for each. Returns how many, or 0.
+ */
 size_t vc_ip4_fragment(const uint8_t *packet, size_t len, uint16_t mtu, uint8_t *scratch, size_t cap,
                        void (*emit)(void *owner, uint8_t *fragment, size_t len), void *owner);
 

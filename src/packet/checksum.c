@@ -1,0 +1,135 @@
+#include "packet/checksum.h"
+
+#include <string.h>
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define LANE 32U
+#define WIDE_MIN 128U /* shorter ones, headers above all, are done before a wide loop has begun */
+
+typedef uint64_t lanes __attribute__((vector_size(LANE)));
+
+/* Whole blocks of 128 bytes and of one lane. Each 64-bit word w = 2^32 h + l adds w to `all`, modulo 2^64, and h to
+ * `high`; the sum of the l follows at the end as all - 2^32 high, so that carries cost three operations a lane. 2^32 is
+ * 1 in ones' complement of 16 bits: high and low halves weigh the same. */
+ALWAYS_INLINE uint64_t sum_wide(const uint8_t *from, uint8_t *to, size_t len)
+{
+    lanes all[4] = {{0}}, high[4] = {{0}}, v[4];
+    size_t i = 0;
+    for (; i + 4 * (size_t)LANE <= len; i += 4 * (size_t)LANE) {
+        for (unsigned k = 0; k < 4; k++)
+            memcpy(&v[k], from + i + k * LANE, LANE);
+        for (unsigned k = 0; k < 4; k++) {
+            all[k] += v[k];
+            high[k] += v[k] >> 32;
+            if (to)
+                memcpy(to + i + k * LANE, &v[k], LANE);
+        }
+    }
+    for (; i + LANE <= len; i += LANE) {
+        memcpy(&v[0], from + i, LANE);
+        all[0] += v[0];
+        high[0] += v[0] >> 32;
+        if (to)
+            memcpy(to + i, &v[0], LANE);
+    }
+    lanes a = (all[0] + all[1]) + (all[2] + all[3]), h = (high[0] + high[1]) + (high[2] + high[3]);
+    lanes both = (a - (h << 32)) + h; /* far below 2^64 for any length that fits memory */
+    return (both[0] + both[1]) + (both[2] + both[3]);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static uint64_t add_avx2(const uint8_t *from, size_t len)
+{
+    return sum_wide(from, NULL, len);
+}
+__attribute__((target("avx2"))) static uint64_t copy_avx2(const uint8_t *from, uint8_t *to, size_t len)
+{
+    return sum_wide(from, to, len);
+}
+#define HAS_AVX2 __builtin_cpu_supports("avx2")
+#else
+#define HAS_AVX2 0
+#define add_avx2(from, len) sum_wide(from, NULL, len)
+#define copy_avx2(from, to, len) sum_wide(from, to, len)
+#endif
+
+/* What is shorter than a lane; an odd last byte counts as if a zero followed. */
+ALWAYS_INLINE uint64_t sum_narrow(uint64_t sum, const uint8_t *from, uint8_t *to, size_t len)
+{
+    uint64_t w;
+    size_t i = 0;
+    for (; i + 8 <= len; i += 8) {
+        memcpy(&w, from + i, 8);
+        sum = vc_sum_join(sum, w);
+        if (to)
+            memcpy(to + i, &w, 8);
+    }
+    if (len & 4) {
+        uint32_t w4;
+        memcpy(&w4, from + i, 4);
+        sum = vc_sum_join(sum, w4);
+        if (to)
+            memcpy(to + i, &w4, 4);
+        i += 4;
+    }
+    if (len & 2) {
+        uint16_t w2;
+        memcpy(&w2, from + i, 2);
+        sum = vc_sum_join(sum, w2);
+        if (to)
+            memcpy(to + i, &w2, 2);
+        i += 2;
+    }
+    if (len & 1) {
+        sum = vc_sum_u16(sum, (uint16_t)(from[i] << 8));
+        if (to)
+            to[i] = from[i];
+    }
+    return sum;
+}
+
+uint64_t vc_sum_add(uint64_t sum, const void *bytes, size_t len)
+{
+    const uint8_t *from = bytes;
+    if (len >= WIDE_MIN) {
+        size_t wide = len - len % LANE;
+        sum = vc_sum_join(sum, HAS_AVX2 ? add_avx2(from, wide) : sum_wide(from, NULL, wide));
+        from += wide;
+        len -= wide;
+    }
+    return sum_narrow(sum, from, NULL, len);
+}
+
+uint64_t vc_sum_copy(uint64_t sum, void *to, const void *from, size_t len)
+{
+    const uint8_t *f = from;
+    uint8_t *t = to;
+    if (len >= WIDE_MIN) {
+        size_t wide = len - len % LANE;
+        sum = vc_sum_join(sum, HAS_AVX2 ? copy_avx2(f, t, wide) : sum_wide(f, t, wide));
+        f += wide;
+        t += wide;
+        len -= wide;
+    }
+    return sum_narrow(sum, f, t, len);
+}
+
+uint16_t vc_sum_fold(uint64_t sum)
+{
+    sum = (sum >> 32) + (sum & 0xffffffffU);
+    sum = (sum >> 32) + (sum & 0xffffffffU);
+    sum = (sum >> 16) + (sum & 0xffffU);
+    sum = (sum >> 16) + (sum & 0xffffU);
+    sum = (sum >> 16) + (sum & 0xffffU);
+    uint16_t folded = (uint16_t)~sum;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    folded = __builtin_bswap16(folded);
+#endif
+    return folded;
+}
+
+uint64_t vc_sum_pseudo(const uint8_t *src, const uint8_t *dst, size_t addr_len, uint8_t protocol, uint32_t len)
+{
+    uint64_t sum = vc_sum_add(vc_sum_add(0, src, addr_len), dst, addr_len);
+    return vc_sum_u16(vc_sum_u32(sum, len), protocol);
+}
