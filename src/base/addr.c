@@ -92,12 +92,30 @@ void vc_prefix_print(const struct vc_prefix *p, char out[VC_PREFIX_TEXT])
     (void)snprintf(out, VC_PREFIX_TEXT, "%s/%u", ip, p->len);
 }
 
+struct vc_prefix vc_prefix_of(const struct vc_ip *ip, uint8_t len)
+{
+    struct vc_prefix p = {.ip = *ip, .len = len};
+    clear_host_bits(&p);
+    return p;
+}
+
+void vc_prefix_key(const struct vc_prefix *p, uint8_t key[VC_PREFIX_KEY])
+{
+    struct vc_writer w = vc_writer_to(key, VC_PREFIX_KEY);
+    vc_put_prefix(&w, p);
+}
+
+void vc_endpoint_key(const struct vc_endpoint *e, uint8_t key[VC_ENDPOINT_KEY])
+{
+    struct vc_writer w = vc_writer_to(key, VC_ENDPOINT_KEY);
+    vc_put_endpoint(&w, e);
+}
+
 bool vc_prefix_has(const struct vc_prefix *p, const struct vc_ip *ip)
 {
     if (p->ip.family != ip->family || ip->family == VC_FAMILY_NONE)
         return false;
-    struct vc_prefix cut = {.ip = *ip, .len = p->len};
-    clear_host_bits(&cut);
+    struct vc_prefix cut = vc_prefix_of(ip, p->len);
     return vc_ip_eq(&cut.ip, &p->ip);
 }
 

@@ -38,6 +38,8 @@ void vc_endpoint_print(const struct vc_endpoint *e, char out[VC_ENDPOINT_TEXT]);
  *  Host bits are cleared. */
 bool vc_prefix_parse(struct vc_str s, struct vc_prefix *out);
 void vc_prefix_print(const struct vc_prefix *p, char out[VC_PREFIX_TEXT]);
+/** The network of @ip at this length: host bits cleared. */
+struct vc_prefix vc_prefix_of(const struct vc_ip *ip, uint8_t len);
 bool vc_prefix_has(const struct vc_prefix *p, const struct vc_ip *ip);
 /** IPv4 mask of a prefix length, as an address. */
 struct vc_ip vc_ip_mask4(uint8_t len);
@@ -51,6 +53,12 @@ void vc_put_endpoint(struct vc_writer *w, const struct vc_endpoint *e);
 void vc_take_endpoint(struct vc_reader *r, struct vc_endpoint *e);
 void vc_put_prefix(struct vc_writer *w, const struct vc_prefix *p);
 void vc_take_prefix(struct vc_reader *r, struct vc_prefix *p);
+
+/** Keys for maps: equal for equal values. */
+#define VC_PREFIX_KEY 18
+#define VC_ENDPOINT_KEY 19
+void vc_prefix_key(const struct vc_prefix *p, uint8_t key[VC_PREFIX_KEY]);
+void vc_endpoint_key(const struct vc_endpoint *e, uint8_t key[VC_ENDPOINT_KEY]);
 
 /** 127.0.0.0/8, ::1. */
 bool vc_ip_is_loopback(const struct vc_ip *ip);

@@ -103,6 +103,9 @@ enum vc_next {
     X(CSTP_DEAD_PEER,      CSTP,     RETRY,     "the client did not answer dead peer detection: the session waits for its return") \
     X(CSTP_SLOW_PEER,      CSTP,     RETRY,     "the client does not read: its connection ends, the session stays") \
     X(CSTP_FLOOD,          CSTP,     RETRY,     "the client passed a limit of the record layer (KeyUpdate, empty records, alerts)") \
+    X(CSTP_DETACHED,       CSTP,     NONE,      "the client said that it will come back: the session waits for it") \
+    X(CSTP_UNKNOWN_FRAME,  CSTP,     NONE,      "the client sent a frame of a type that we do not know: ignored") \
+    X(CSTP_KEY_LIMIT,      CSTP,     RETRY,     "the TLS key reached its limit: the connection ends, the session stays") \
     X(CSTP_REPLACED,       CSTP,     NONE,      "a newer connection of the same session took over") \
     X(LOGOUT,              CSTP,     NONE,      "the client logged off") \
     X(ADMIN,               CSTP,     LOGIN,     "an administrator ended the session") \

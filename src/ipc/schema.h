@@ -122,8 +122,8 @@
 #define VC_MSG_VERDICT(F) F(U64, job, 0) F(U8, ok, 0)
 #define VC_MSG_EXPECT(F) F(BYTES, ticket, 16) F(U64, session, 0) F(U32, generation, 0) F(IP, v4, 0) F(IP, v6, 0) \
     F(U8, v6_len, 0) F(U16, cstp_mtu, 0) F(U16, dtls_mtu, 0) F(U32, dpd_s, 0) F(U32, keepalive_s, 0) \
-    F(U32, dtls_dpd_s, 0) F(U32, dtls_keepalive_s, 0) F(U32, idle_s, 0) F(U32, remaining_s, 0) F(U32, rekey_s, 0) \
-    F(U8, rekey_ssl, 0) F(U8, dtls_mode, 0) F(U16, dtls_suite, 0) F(BYTES, dtls_id, 32) F(U8, bye_logout, 0) \
+    F(U32, idle_s, 0) F(U32, remaining_s, 0) F(U32, rekey_s, 0) \
+    F(U8, rekey_ssl, 0) F(U8, dtls_mode, 0) F(U16, dtls_suite, 0) F(U8, dtls_aead, 0) F(BYTES, dtls_id, 32) F(U8, bye_logout, 0) \
     F(U32, switch_to_tcp_s, 0) F(TEXT, user, 256)
 #define VC_MSG_ROUTE(F)  F(U16, owner, 0) F(U64, session, 0) F(IP, v4, 0) F(IP, v6, 0) F(U8, v6_len, 0) \
     F(BYTES, dtls_id, 32)                                           /* owner 0xffff: nobody any more */
@@ -141,7 +141,7 @@
 #define VC_MSG_ADOPTED(F) F(BYTES, ticket, 16)
 #define VC_MSG_NOT_ADOPTED(F) F(BYTES, ticket, 16) F(U16, cause, 0)
 #define VC_MSG_OWN(F)    F(BYTES, ticket, 16)
-#define VC_MSG_FORWARD(F) F(ENDPOINT, from, 0) F(U8, family, 0) F(U16, segment, 0) F(BYTES, datagrams, 65536)
+#define VC_MSG_FORWARD(F) F(ENDPOINT, from, 0) F(IP, local, 0) F(U16, segment, 0) F(BYTES, datagrams, 65536)
 #define VC_MSG_CLAIM(F)  F(ENDPOINT, from, 0) F(U8, claimed, 0)
 #define VC_MSG_PACKETS(F) F(BYTES, frame, 65600)                    /* vnet header and super-packet, as read from the TUN */
 // clang-format on

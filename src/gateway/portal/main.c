@@ -4,6 +4,7 @@
 #include "crypto/hash.h"
 #include "sys/random.h"
 #include "tls/pair.h"
+#include "tls/wiping.h"
 
 #include <openssl/x509.h>
 #include <stdlib.h>
@@ -241,6 +242,7 @@ int main(void)
     static const struct vc_child_ops ops = {
         .setup = setup, .peer = peer, .start = start, .stop = stop, .due = due, .tick = tick};
     struct vc_portal *p = &portal;
+    vc_tls_wipe_freed(); /* before OpenSSL allocates anything */
     uint64_t seed[2] = {vc_random_u64(), vc_random_u64()};
     p->signer.fd = p->authority.fd = p->listener = -1;
     for (int i = 0; i < VC_PORTAL_TUNNELS_MAX; i++)

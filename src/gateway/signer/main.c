@@ -2,6 +2,7 @@
  * handshake of a TLS server, and each handshake gets one signature. */
 #include "gateway/common/child.h"
 #include "tls/keyring.h"
+#include "tls/wiping.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -89,6 +90,7 @@ static void peer(struct vc_child *c, enum vc_role role, uint16_t index, int fd)
 int main(void)
 {
     static const struct vc_child_ops ops = {.setup = setup, .peer = peer};
+    vc_tls_wipe_freed(); /* before OpenSSL allocates anything */
     for (int i = 0; i < PORTALS_MAX; i++)
         portals[i].port.fd = -1;
     ring = vc_keyring_new();

@@ -1,0 +1,160 @@
+#ifndef VC_DATAPATH_LIVE_H
+#define VC_DATAPATH_LIVE_H
+
+#include "datapath/worker.h"
+#include "proto/dtls_gateway.h"
+
+/** Inside of the data path: what its files share. */
+
+#define VC_TCP_UNSENT_MAX (256U << 10) /* bytes that wait for a client that does not read; then its packets are dropped */
+#define VC_TCP_SLOW_S 30               /* and after this long its connection ends */
+#define VC_TCP_STAGE (288U << 10)
+#define VC_TCP_READ (1U << 20)
+#define VC_UDP_STAGE (1U << 20)
+#define VC_RECORDS_MAX 256 /* opened in one call */
+#define VC_SEAL_MAX 64     /* sealed in one call */
+#define VC_OLD_KEYS_NS 5000000000ULL
+#define VC_EARLY_MAX 8
+#define VC_CLOSING_NS 2000000000ULL
+#define VC_NEVER UINT64_MAX
+
+/** A DTLS handshake under way, beside whatever is up. */
+struct vc_pending {
+    struct vc_dtls_gateway machine;
+    struct vc_endpoint peer;
+    struct vc_ip local;
+    uint64_t alert_ns; /* when the last alert went out */
+    unsigned n_early;
+    uint64_t early_ns;
+    struct {
+        uint16_t len;
+        uint8_t bytes[2048];
+    } early[VC_EARLY_MAX]; /* data that overtook the Finished */
+};
+
+struct vc_live {
+    struct vc_session s;
+    struct vc_worker *w;
+    struct vc_heap_node timer;
+    bool closing; /* nothing but the last bytes and the end of the connection */
+    bool draining; /* DTLS is up, but what was queued for TLS leaves first */
+    uint64_t closing_ns;
+
+    int fd;
+    struct vc_watch watch;
+    struct vc_aead *tcp_in, *tcp_out;
+    uint8_t *part; /* a record of which the rest has not come; VC_TLS_RECORD_MAX bytes, or NULL */
+    size_t part_len;
+    uint8_t *out; /* sealed, not yet taken by the kernel */
+    size_t out_at, out_len, out_cap;
+    uint64_t stuck_ns; /* since when nothing could be sent; 0: it goes */
+    uint64_t update_window_ns; /* limits on the peer: KeyUpdates, empty records, warnings */
+    unsigned updates, empties, warnings;
+
+    struct vc_endpoint udp_peer; /* where DTLS goes; family NONE: nowhere */
+    struct vc_ip udp_local;      /* the address of ours that the client uses */
+    uint16_t udp_suite;
+    uint64_t moved_ns;
+    struct vc_aead *udp_in, *udp_out;
+    struct vc_dtls_dir old_in; /* keys before the last handshake, for what is still on its way */
+    struct vc_replay old_window;
+    struct vc_aead *old_aead;
+    uint64_t old_until_ns;
+    struct vc_pending *pending;
+    uint64_t hello_second_ns; /* 4 hellos a second */
+    unsigned hellos;
+    unsigned refused; /* ECONNREFUSED and the like within a second */
+    uint64_t refused_ns;
+};
+
+struct vc_worker {
+    struct vc_loop *loop;
+    const struct vc_worker_ops *ops;
+    void *owner;
+    struct vc_worker_conf conf;
+    uint8_t cookie_key[32];
+    struct vc_watch tun_watch, udp_watch;
+    struct vc_worker_counters count;
+    struct vc_map by_id, by_v4, by_v6, by_peer, by_dtls_id;
+    struct vc_heap timers;
+    uint8_t v6_lens[VC_WORKER_V6_LENS]; /* prefix lengths that sessions here have; 0: free */
+    unsigned n_lives;
+    struct vc_coalescer coalescer;
+
+    /* UDP trains of this turn: records one behind the other in udp_stage */
+    struct vc_udp_train trains[VC_UDP_BATCH];
+    struct vc_live *train_live[VC_UDP_BATCH];
+    unsigned n_trains;
+    bool train_open; /* the last one may grow */
+    size_t udp_staged;
+    /* TLS records of this turn, of one session */
+    struct vc_live *tcp_live;
+    size_t tcp_staged, tcp_staged_records;
+    uint64_t stranger_second_ns; /* datagrams from unknown addresses: 100 a second are looked at */
+    unsigned strangers;
+
+    struct vc_tls_record tls_recs[VC_RECORDS_MAX];
+    struct vc_dtls_record dtls_recs[VC_RECORDS_MAX];
+    uint8_t udp_stage[VC_UDP_STAGE];
+    uint8_t tcp_stage[VC_TCP_STAGE];
+    uint8_t tcp_read[VC_TCP_READ];
+    uint8_t scratch[VC_TUN_FRAME_MAX];
+    uint8_t tun_in[VC_WORKER_TUN_BUFFERS][VC_TUN_FRAME_MAX + 1];
+    uint8_t udp_in[VC_WORKER_UDP_BUFFERS][65536];
+};
+
+static inline uint64_t vc_worker_now(const struct vc_worker *w)
+{
+    return w->loop->now_ns;
+}
+
+/* worker.c */
+/** An opened packet from the client: to the TUN, if its source is the lease. Borrowed until vc_worker_flush. */
+void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len);
+/** Everything that the turn gathered goes out. */
+void vc_worker_flush(struct vc_worker *w);
+struct vc_live *vc_worker_by_address(struct vc_worker *w, const struct vc_ip *ip);
+void vc_live_rearm(struct vc_live *l); /* asks all its machines when they are due */
+/** Over: `ended` is told, lookups forget it, the connection is closed in order. */
+void vc_live_end(struct vc_live *l, enum vc_live_end how, const char *bye, const struct vc_fail *why);
+struct vc_event vc_live_event(const struct vc_live *l, enum vc_event_id id, enum vc_outcome outcome);
+
+/* tun_lane.c */
+void vc_tun_lane_open(struct vc_worker *w);
+void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len);
+void vc_tun_lane_emit(void *worker, const struct vc_super *super, struct iovec *iov, int n_iov, unsigned packets);
+
+/* tcp_lane.c */
+int vc_tcp_lane_open(struct vc_live *l, int fd, struct vc_fail *fail);
+void vc_tcp_lane_close(struct vc_live *l); /* frees; sends nothing */
+/** Records that came with the hand-over. */
+void vc_tcp_lane_begin(struct vc_live *l, const uint8_t *plain, size_t plain_len, const uint8_t *cipher,
+                       size_t cipher_len);
+/** Room for a record: returns where @len bytes of payload behind a CSTP header go, or NULL: the client does not read. */
+uint8_t *vc_tcp_lane_room(struct vc_live *l, size_t len);
+void vc_tcp_lane_flush(struct vc_worker *w); /* seals nothing: sends what is staged */
+/** A control frame, at once with the turn's other records. */
+void vc_tcp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, size_t len);
+/** Packets that were written into rooms of vc_tcp_lane_room, one behind the other: seals them. */
+void vc_tcp_lane_seal(struct vc_live *l, struct vc_tls_record *recs, size_t n);
+void vc_tcp_lane_act(struct vc_live *l, const struct vc_cstp_out *out); /* what the CSTP machine wants */
+void vc_tcp_lane_tick(struct vc_live *l, uint64_t now_ns);
+void vc_tcp_lane_goodbye(struct vc_live *l, const char *bye);
+
+/* udp_lane.c */
+void vc_udp_lane_open(struct vc_worker *w);
+/** A session that came with a DTLS channel goes on with it. */
+int vc_udp_lane_resume(struct vc_live *l, struct vc_fail *fail);
+void vc_udp_lane_flush(struct vc_worker *w);
+bool vc_udp_lane_up(const struct vc_live *l); /* data goes this way */
+/** Seals records that lie one behind the other from vc_udp_lane_room on, and adds them to the turn's trains. */
+void vc_udp_lane_seal(struct vc_live *l, struct vc_dtls_record *recs, size_t n);
+uint8_t *vc_udp_lane_room(struct vc_live *l, size_t len); /* where @len bytes go, the type byte first */
+void vc_udp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, size_t len);
+bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *train, bool forwarded);
+void vc_udp_lane_tick(struct vc_live *l, uint64_t now_ns);
+uint64_t vc_udp_lane_due(const struct vc_live *l);
+void vc_udp_lane_close(struct vc_live *l, bool say_so); /* the channel is gone; data goes over TLS */
+void vc_udp_lane_act(struct vc_live *l, const struct vc_cstp_out *out);
+
+#endif

@@ -1,0 +1,729 @@
+/* DTLS: trains of records in one receive and one send, handshakes beside live keys, and which session a datagram is
+ * for (2-tunnel.md 9, 10). */
+#include "datapath/live.h"
+
+#include "crypto/wipe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define STRANGERS_PER_SECOND 100 /* datagrams from unknown addresses that are looked at */
+#define HELLOS_PER_SECOND 4      /* of one session */
+#define CANDIDATES_MAX 8
+#define MOVE_NS 2000000000ULL
+
+static struct vc_live *by_peer(const struct vc_worker *w, const struct vc_endpoint *e)
+{
+    uint8_t key[VC_ENDPOINT_KEY];
+    vc_endpoint_key(e, key);
+    return vc_map_get(&w->by_peer, key);
+}
+
+static int claim(struct vc_live *l, const struct vc_endpoint *e)
+{
+    uint8_t key[VC_ENDPOINT_KEY];
+    vc_endpoint_key(e, key);
+    return vc_map_put(&l->w->by_peer, key, l);
+}
+
+static void release(struct vc_live *l, const struct vc_endpoint *e)
+{
+    uint8_t key[VC_ENDPOINT_KEY];
+    vc_endpoint_key(e, key);
+    if (e->ip.family && vc_map_get(&l->w->by_peer, key) == l)
+        (void)vc_map_remove(&l->w->by_peer, key);
+}
+
+static bool has_keys(const struct vc_live *l)
+{
+    return l->s.udp.kind == VC_CHANNEL_DTLS_1_2;
+}
+
+bool vc_udp_lane_up(const struct vc_live *l)
+{
+    return has_keys(l) && l->s.fallback.way == VC_WAY_DTLS && !l->draining;
+}
+
+static void emit(struct vc_live *l, enum vc_event_id id, enum vc_outcome outcome, enum vc_cause cause, const char *detail)
+{
+    struct vc_event e = vc_live_event(l, id, outcome);
+    if (cause != VC_CAUSE_NONE)
+        vc_fail_set(&e.fail, cause, 0, "%s", detail);
+    l->w->ops->emit(l->w->owner, &e);
+}
+
+/* ---- out ---- */
+
+static void send_trains(struct vc_worker *w)
+{
+    size_t done = 0, n = w->n_trains;
+    w->n_trains = 0;
+    w->train_open = false;
+    while (done < n) {
+        int err;
+        size_t sent = vc_udp_send(w->conf.udp, w->trains + done, n - done, &err);
+        w->count.udp_sends++;
+        for (size_t i = done; i < done + sent; i++)
+            w->count.udp_out += (w->trains[i].len + w->trains[i].segment - 1) / w->trains[i].segment;
+        done += sent;
+        if (sent > 0)
+            continue;
+        struct vc_udp_train *t = &w->trains[done];
+        if (t->segment < t->len && (err == EIO || err == EINVAL)) {
+            /* a card or kernel without segmentation: one by one */
+            for (size_t at = 0; at < t->len; at += t->segment) {
+                struct vc_udp_train one = *t;
+                one.at = t->at + at;
+                one.len = one.segment = t->len - at < t->segment ? t->len - at : t->segment;
+                if (vc_udp_send(w->conf.udp, &one, 1, &err) == 1)
+                    w->count.udp_out++;
+                else
+                    w->count.dropped_kernel++;
+                w->count.udp_sends++;
+            }
+        } else {
+            struct vc_live *l = w->train_live[done];
+            w->count.dropped_kernel += (t->len + t->segment - 1) / t->segment;
+            if (l && (err == EPERM || err == EHOSTUNREACH || err == ENETUNREACH) && has_keys(l)) {
+                emit(l, VC_EVENT_DTLS_DOWN, VC_OUTCOME_INFO, VC_CAUSE_DTLS_UNREACHABLE, strerror(err));
+                vc_udp_lane_close(l, false);
+                w->ops->dtls(w->owner, l, false);
+            }
+        }
+        done++;
+    }
+}
+
+void vc_udp_lane_flush(struct vc_worker *w)
+{
+    if (w->n_trains > 0)
+        send_trains(w);
+    w->udp_staged = 0;
+}
+
+uint8_t *vc_udp_lane_room(struct vc_live *l, size_t len)
+{
+    struct vc_worker *w = l->w;
+    size_t head = vc_dtls_head((enum vc_aead_alg)l->s.udp.dtls.out.alg);
+    if (w->udp_staged + head + len + VC_AEAD_TAG > sizeof(w->udp_stage))
+        vc_udp_lane_flush(w);
+    return w->udp_stage + w->udp_staged + head;
+}
+
+/** Adds one sealed record, which lies behind all that was staged. */
+static void couple(struct vc_live *l, const struct vc_endpoint *to, uint8_t *raw, size_t len)
+{
+    struct vc_worker *w = l->w;
+    struct vc_udp_train *t = w->n_trains > 0 ? &w->trains[w->n_trains - 1] : NULL;
+    if (t && w->train_open && w->train_live[w->n_trains - 1] == l && t->at + t->len == raw && len <= t->segment &&
+        t->len + len <= VC_UDP_TRAIN_MAX && t->len / t->segment < VC_UDP_SEGMENTS_MAX && vc_endpoint_eq(&t->peer, to)) {
+        t->len += len;
+        w->train_open = len == t->segment; /* a shorter one is the last */
+        return;
+    }
+    if (w->n_trains == VC_UDP_BATCH)
+        send_trains(w);
+    w->train_live[w->n_trains] = l;
+    w->trains[w->n_trains++] = (struct vc_udp_train){.peer = *to, .local = l->udp_local, .at = raw, .len = len, .segment = len};
+    w->train_open = true;
+}
+
+void vc_udp_lane_seal(struct vc_live *l, struct vc_dtls_record *recs, size_t n)
+{
+    struct vc_worker *w = l->w;
+    size_t sealed = vc_dtls_seal(&l->s.udp.dtls.out, l->udp_out, recs, n);
+    for (size_t i = 0; i < sealed; i++)
+        couple(l, &l->udp_peer, recs[i].raw, recs[i].raw_len);
+    if (sealed > 0)
+        w->udp_staged = (size_t)(recs[sealed - 1].raw + recs[sealed - 1].raw_len - w->udp_stage);
+    vc_cstp_sent(&l->s.dtls, true, vc_worker_now(w));
+    if (sealed < n || vc_dtls_limit(&l->s.udp.dtls.out, l->s.facts.dtls_mtu) == VC_KEY_SPENT) {
+        emit(l, VC_EVENT_DTLS_DOWN, VC_OUTCOME_INFO, VC_CAUSE_DTLS_KEY_LIMIT, "");
+        if (vc_fallback_closed(&l->s.fallback))
+            w->ops->dtls(w->owner, l, false);
+    }
+}
+
+/** One record of any type to where the channel goes. */
+static void put_record(struct vc_live *l, uint8_t type, const uint8_t *bytes, size_t len)
+{
+    if (!has_keys(l) || len > VC_DTLS_PLAIN_MAX)
+        return;
+    uint8_t *room = vc_udp_lane_room(l, len);
+    struct vc_dtls_record rec = {.type = type, .body = room, .len = len};
+    memcpy(room, bytes, len);
+    vc_udp_lane_seal(l, &rec, 1);
+}
+
+void vc_udp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, size_t len)
+{
+    static uint8_t plain[VC_DTLS_PLAIN_MAX];
+    if (len + 1 > sizeof(plain))
+        len = 0; /* too large to be echoed: one byte proves life (2-tunnel.md 6.1) */
+    plain[0] = type;
+    if (len > 0)
+        memcpy(plain + 1, payload, len);
+    put_record(l, VC_DTLS_DATA, plain, 1 + len);
+}
+
+/** A datagram that no key of the session seals here: handshakes. */
+static void send_plain(struct vc_worker *w, const struct vc_endpoint *to, const struct vc_ip *local, const uint8_t *bytes,
+                       size_t len)
+{
+    int err;
+    struct vc_udp_train t = {.peer = *to, .local = *local, .at = (uint8_t *)(uintptr_t)bytes, .len = len, .segment = len};
+    if (len == 0)
+        return;
+    w->count.udp_sends++;
+    if (vc_udp_send(w->conf.udp, &t, 1, &err) == 1)
+        w->count.udp_out++;
+    else
+        w->count.dropped_kernel++;
+}
+
+/* ---- the channel comes and goes ---- */
+
+static void drop_pending(struct vc_live *l)
+{
+    if (!l->pending)
+        return;
+    if (!vc_endpoint_eq(&l->pending->peer, &l->udp_peer))
+        release(l, &l->pending->peer);
+    vc_dtls_gateway_wipe(&l->pending->machine);
+    vc_wipe(l->pending, sizeof(*l->pending));
+    free(l->pending);
+    l->pending = NULL;
+}
+
+static void drop_old(struct vc_live *l)
+{
+    vc_aead_free(l->old_aead);
+    l->old_aead = NULL;
+    vc_dtls_dir_wipe(&l->old_in);
+    l->old_until_ns = 0;
+}
+
+void vc_udp_lane_close(struct vc_live *l, bool say_so)
+{
+    struct vc_worker *w = l->w;
+    if (say_so && has_keys(l)) {
+        static const uint8_t close_notify[2] = {1, 0};
+        put_record(l, VC_DTLS_ALERT, close_notify, sizeof(close_notify));
+    }
+    if (w->n_trains > 0)
+        send_trains(w); /* trains name the session */
+    drop_pending(l);
+    drop_old(l);
+    release(l, &l->udp_peer);
+    vc_aead_free(l->udp_in);
+    vc_aead_free(l->udp_out);
+    l->udp_in = l->udp_out = NULL;
+    vc_channel_wipe(&l->s.udp);
+    l->udp_peer = (struct vc_endpoint){0};
+    (void)vc_fallback_closed(&l->s.fallback);
+}
+
+static void lost(struct vc_live *l, enum vc_cause cause, const char *detail)
+{
+    emit(l, VC_EVENT_DTLS_DOWN, VC_OUTCOME_INFO, cause, detail);
+    vc_udp_lane_close(l, false);
+    l->w->ops->dtls(l->w->owner, l, false);
+}
+
+int vc_udp_lane_resume(struct vc_live *l, struct vc_fail *fail)
+{
+    if (!has_keys(l))
+        return 0;
+    l->udp_in = vc_aead_new((enum vc_aead_alg)l->s.udp.dtls.in.alg, l->s.udp.dtls.in.key, VC_AEAD_AUTO);
+    l->udp_out = vc_aead_new((enum vc_aead_alg)l->s.udp.dtls.out.alg, l->s.udp.dtls.out.key, VC_AEAD_AUTO);
+    l->udp_peer = l->s.udp.peer;
+    if (!l->udp_in || !l->udp_out || claim(l, &l->udp_peer) != 0)
+        return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "keys");
+    vc_fallback_hello(&l->s.fallback);
+    (void)vc_fallback_finished(&l->s.fallback, vc_worker_now(l->w));
+    return 0;
+}
+
+/** The handshake is complete: its keys take over, the ones before still open what is on its way. */
+static bool install(struct vc_live *l, struct vc_dtls_done *done)
+{
+    struct vc_worker *w = l->w;
+    struct vc_liveness live;
+    int8_t jitter;
+    uint64_t now = vc_worker_now(w);
+    struct vc_aead *in = vc_aead_new((enum vc_aead_alg)done->recv.alg, done->recv.key, VC_AEAD_AUTO);
+    struct vc_aead *out = vc_aead_new((enum vc_aead_alg)done->send.alg, done->send.key, VC_AEAD_AUTO);
+    if (!in || !out) {
+        vc_aead_free(in);
+        vc_aead_free(out);
+        return false;
+    }
+    drop_old(l);
+    if (has_keys(l)) {
+        l->old_in = l->s.udp.dtls.in;
+        l->old_window = l->s.udp.dtls.window;
+        l->old_aead = l->udp_in;
+        l->old_until_ns = now + VC_OLD_KEYS_NS;
+        vc_aead_free(l->udp_out);
+    }
+    if (!vc_endpoint_eq(&l->udp_peer, &l->pending->peer))
+        release(l, &l->udp_peer);
+    l->udp_in = in;
+    l->udp_out = out;
+    l->udp_peer = l->pending->peer;
+    l->udp_local = l->pending->local;
+    (void)claim(l, &l->udp_peer);
+    l->s.udp.kind = VC_CHANNEL_DTLS_1_2;
+    l->s.udp.mtu = l->s.facts.dtls_mtu;
+    l->s.udp.peer = l->udp_peer;
+    l->s.udp.dtls.in = done->recv;
+    l->s.udp.dtls.out = done->send;
+    l->s.udp.dtls.window = done->window;
+    l->s.late = done->late;
+    w->conf.random(&jitter, 1);
+    vc_liveness_init(&live, w->conf.end, w->conf.end == VC_END_CLIENT, l->s.facts.dpd_s, l->s.facts.keepalive_s, jitter % 11,
+                     now);
+    vc_cstp_init(&l->s.dtls, &live, true, false, l->s.facts.bye_is_logout);
+    vc_tcp_lane_flush(w); /* what was queued for TLS leaves before anything goes over DTLS */
+    l->draining = l->out_len > 0;
+    (void)vc_fallback_finished(&l->s.fallback, now);
+    struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_UP, VC_OUTCOME_OK);
+    char text[VC_ENDPOINT_TEXT];
+    const struct vc_dtls_name *name = vc_dtls_name_of_code(done->suite);
+    vc_endpoint_print(&l->udp_peer, text);
+    vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(text));
+    vc_event_text(&e, VC_FIELD_SUITE, vc_str_of(name ? name->name : "?"));
+    vc_event_text(&e, VC_FIELD_MODE, done->mode == VC_DTLS_MODE_PSK ? VC_STR("psk") : VC_STR("resumption"));
+    w->ops->emit(w->owner, &e);
+    l->udp_suite = done->suite;
+    w->ops->dtls(w->owner, l, true);
+    return true;
+}
+
+/* ---- opened payloads ---- */
+
+void vc_udp_lane_act(struct vc_live *l, const struct vc_cstp_out *out)
+{
+    switch (out->what) {
+    case VC_CSTP_NOTHING:
+    case VC_CSTP_HEARD:
+    case VC_CSTP_EXPAND:
+        break;
+    case VC_CSTP_DELIVER:
+        vc_worker_deliver(l, (uint8_t *)(uintptr_t)out->frame.payload, out->frame.len);
+        break;
+    case VC_CSTP_SEND:
+        vc_udp_lane_send(l, out->send, out->frame.payload, out->frame.len);
+        break;
+    case VC_CSTP_BYE:
+        lost(l, VC_CAUSE_DTLS_CLOSED, "DISCONNECT over UDP");
+        break;
+    case VC_CSTP_DEAD:
+        emit(l, VC_EVENT_DTLS_DOWN, VC_OUTCOME_INFO, VC_CAUSE_DTLS_DEAD_PEER, "");
+        if (vc_fallback_dead(&l->s.fallback))
+            l->w->ops->dtls(l->w->owner, l, false);
+        break;
+    }
+}
+
+static void take(struct vc_live *l, const struct vc_dtls_record *rec)
+{
+    struct vc_worker *w = l->w;
+    struct vc_dtls_out flight = {0};
+    struct vc_cstp_out out = {0};
+    switch (rec->type) {
+    case VC_DTLS_DATA:
+        vc_cstp_datagram(&l->s.dtls, rec->body, rec->len, vc_worker_now(w), &out);
+        if (vc_fallback_udp_heard(&l->s.fallback, out.what == VC_CSTP_DELIVER, vc_worker_now(w))) {
+            emit(l, VC_EVENT_DTLS_UP, VC_OUTCOME_INFO, VC_CAUSE_NONE, "");
+            w->ops->dtls(w->owner, l, true);
+        }
+        vc_udp_lane_act(l, &out);
+        break;
+    case VC_DTLS_HANDSHAKE: /* the client's Finished again: our last flight was lost */
+        vc_dtls_late_answer(&l->s.late, &l->s.udp.dtls.out, l->udp_out, rec->body, rec->len, &flight);
+        send_plain(w, &l->udp_peer, &l->udp_local, flight.datagram, flight.len);
+        break;
+    case VC_DTLS_ALERT:
+        lost(l, VC_CAUSE_DTLS_CLOSED, rec->len == 2 && rec->body[1] == 0 ? "close_notify" : "alert");
+        break;
+    default:
+        break;
+    }
+}
+
+/** Opens what was gathered; the records may end the channel on their way. */
+static void open_batch(struct vc_live *l, size_t n)
+{
+    struct vc_worker *w = l->w;
+    struct vc_dtls_record *recs = w->dtls_recs;
+    if (n == 0)
+        return;
+    if (l->old_aead && vc_worker_now(w) > l->old_until_ns)
+        drop_old(l);
+    if (l->old_aead) { /* a wrong key wipes what it cannot open: the old one tries first, on a copy */
+        size_t kept = 0;
+        for (size_t i = 0; i < n; i++) {
+            struct vc_dtls_record copy = recs[i];
+            if (recs[i].raw_len > sizeof(w->scratch))
+                continue;
+            memcpy(w->scratch, recs[i].raw, recs[i].raw_len);
+            copy.raw = w->scratch;
+            copy.body = w->scratch + (recs[i].body - recs[i].raw);
+            if (vc_dtls_open(&l->old_in, l->old_aead, &l->old_window, &copy, 1) == 1) {
+                memcpy(recs[i].body, copy.body, copy.len);
+                recs[i].len = copy.len;
+                if (recs[i].type == VC_DTLS_DATA)
+                    take(l, &recs[i]);
+                if (!has_keys(l))
+                    return;
+            } else {
+                recs[kept++] = recs[i];
+            }
+        }
+        n = kept;
+    }
+    if (!has_keys(l)) {
+        w->count.dropped_udp += n;
+        return;
+    }
+    size_t opened = vc_dtls_open(&l->s.udp.dtls.in, l->udp_in, &l->s.udp.dtls.window, recs, n);
+    w->count.dropped_udp += n - opened;
+    for (size_t i = 0; i < n && has_keys(l); i++) {
+        if (recs[i].state == VC_DTLS_OPENED)
+            take(l, &recs[i]);
+    }
+    if (has_keys(l) && vc_dtls_limit(&l->s.udp.dtls.in, l->s.facts.dtls_mtu) == VC_KEY_SPENT)
+        lost(l, VC_CAUSE_DTLS_KEY_LIMIT, "");
+}
+
+static void open_datagram(struct vc_live *l, uint8_t *datagram, size_t len)
+{
+    struct vc_dtls_walk walk = vc_dtls_walk_of(datagram, len);
+    size_t n = 0;
+    while (n < VC_RECORDS_MAX && vc_dtls_next(&walk, &l->w->dtls_recs[n]))
+        n++;
+    open_batch(l, n);
+}
+
+/* ---- handshakes ---- */
+
+static void early(struct vc_pending *p, const uint8_t *datagram, size_t len, uint64_t now)
+{
+    if (p->n_early == 0 || now - p->early_ns > 1000000000ULL) {
+        p->n_early = 0;
+        p->early_ns = now;
+    }
+    if (p->n_early == VC_EARLY_MAX || len > sizeof(p->early[0].bytes))
+        return;
+    p->early[p->n_early].len = (uint16_t)len;
+    memcpy(p->early[p->n_early++].bytes, datagram, len);
+}
+
+static void failed(struct vc_live *l, const struct vc_fail *why)
+{
+    struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_FAILED, VC_OUTCOME_FAILED);
+    e.fail = *why;
+    l->w->ops->emit(l->w->owner, &e);
+    drop_pending(l);
+}
+
+/** Begins a handshake beside whatever is up. @p is the hello, from an address that may be answered. */
+static void begin(struct vc_live *l, const struct vc_endpoint *from, const struct vc_ip *local,
+                  const struct vc_dtls_peek *p)
+{
+    struct vc_worker *w = l->w;
+    struct vc_dtls_out out = {0};
+    struct vc_fail why = {0};
+    uint8_t random[VC_DTLS_RANDOM];
+    drop_pending(l);
+    l->pending = calloc(1, sizeof(*l->pending));
+    if (!l->pending || claim(l, from) != 0) {
+        free(l->pending);
+        l->pending = NULL;
+        return;
+    }
+    l->pending->peer = *from;
+    l->pending->local = *local;
+    w->conf.random(random, sizeof(random));
+    struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_HELLO, VC_OUTCOME_INFO);
+    char text[VC_ENDPOINT_TEXT];
+    vc_endpoint_print(from, text);
+    vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(text));
+    w->ops->emit(w->owner, &e);
+    int r = vc_dtls_gateway_start(&l->pending->machine, &l->s.facts.terms, p, random, (struct vc_dtls_view){0},
+                                  vc_worker_now(w), &out, &why);
+    send_plain(w, from, local, out.datagram, out.len);
+    if (r < 0)
+        failed(l, &why);
+    vc_live_rearm(l);
+}
+
+/** A ClientHello for this session. */
+static void hello(struct vc_live *l, const struct vc_endpoint *from, const struct vc_ip *local, struct vc_dtls_peek *p)
+{
+    struct vc_worker *w = l->w;
+    uint64_t now = vc_worker_now(w);
+    if (l->closing)
+        return;
+    if (now - l->hello_second_ns > 1000000000ULL) {
+        l->hello_second_ns = now;
+        l->hellos = 0;
+    }
+    if (has_keys(l) && memcmp(p->hello.random, l->s.late.client_random, VC_DTLS_RANDOM) == 0)
+        return; /* an old copy of the hello that the live keys came from */
+    if (++l->hellos > HELLOS_PER_SECOND) {
+        w->count.dropped_udp++;
+        return;
+    }
+    vc_fallback_hello(&l->s.fallback);
+    struct vc_live *other = by_peer(w, from);
+    bool known = vc_ip_eq(&from->ip, &l->s.tcp.peer.ip) || vc_ip_eq(&from->ip, &l->udp_peer.ip);
+    bool ask = w->conf.dtls_cookie == 1 || (w->conf.dtls_cookie == 0 && (!known || (other && other != l)));
+    if (ask && !vc_dtls_cookie_right(w->cookie_key, from, p)) {
+        uint8_t verify[VC_DTLS_HELLO_VERIFY_LEN];
+        send_plain(w, from, local, verify, vc_dtls_hello_verify(w->cookie_key, from, p, verify));
+        return;
+    }
+    if (other && other != l && !ask)
+        return; /* dtls-cookie = off: somebody else's address is not taken over unproved */
+    begin(l, from, local, p);
+}
+
+/** A datagram for the handshake that is under way at its own address. */
+static void advance(struct vc_live *l, const struct vc_udp_train *t, uint8_t *datagram, size_t len)
+{
+    struct vc_worker *w = l->w;
+    struct vc_pending *p = l->pending;
+    struct vc_dtls_out out = {0};
+    struct vc_dtls_done done = {0};
+    struct vc_fail why = {0};
+    uint8_t *copy = w->scratch;
+    if (len > sizeof(w->scratch))
+        return;
+    memcpy(copy, datagram, len); /* it works in place, and live keys may want the same bytes */
+    int step = vc_dtls_gateway_datagram(&p->machine, copy, len, &out, &done, &why);
+    send_plain(w, &p->peer, &p->local, out.datagram, out.len);
+    if (step < 0) {
+        failed(l, &why);
+        return;
+    }
+    if (step == VC_DTLS_STEP_OTHER) {
+        struct vc_dtls_peek peek;
+        if (vc_dtls_peek(datagram, len, &peek) == VC_DTLS_KIND_HELLO)
+            hello(l, &t->peer, &t->local, &peek);
+        return;
+    }
+    if (out.early && !has_keys(l))
+        early(p, datagram, len, vc_worker_now(w));
+    if (step == VC_DTLS_STEP_COMPLETE) {
+        unsigned n = p->n_early;
+        struct vc_pending *finished = p;
+        if (install(l, &done)) {
+            l->pending = NULL;
+            if (out.used < len)
+                open_datagram(l, datagram + out.used, len - out.used);
+            for (unsigned i = 0; i < n && has_keys(l); i++) {
+                open_datagram(l, finished->early[i].bytes, finished->early[i].len);
+                vc_coalesce_flush(&w->coalescer); /* its packets are borrowed from what goes now */
+            }
+            vc_dtls_gateway_wipe(&finished->machine);
+            vc_wipe(finished, sizeof(*finished));
+            free(finished);
+        } else {
+            vc_fail_set(&why, VC_CAUSE_NO_MEMORY, 0, "keys");
+            failed(l, &why);
+        }
+        vc_dtls_done_wipe(&done);
+    }
+    vc_live_rearm(l);
+}
+
+/** The client's address changed without a word (NAT): whoever of the same IP address can open it, with a number that is
+ *  newer than all seen, is followed. */
+static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, const uint8_t *datagram, size_t len)
+{
+    size_t at = 0;
+    unsigned tried = 0;
+    uint64_t now = vc_worker_now(w);
+    for (struct vc_live *l; tried < CANDIDATES_MAX && (l = vc_map_next(&w->by_id, &at));) {
+        struct vc_dtls_record rec;
+        if (!has_keys(l) || l->closing || len > sizeof(w->scratch) || now - l->moved_ns < MOVE_NS ||
+            (!vc_ip_eq(&t->peer.ip, &l->udp_peer.ip) && !vc_ip_eq(&t->peer.ip, &l->s.tcp.peer.ip)))
+            continue;
+        tried++;
+        memcpy(w->scratch, datagram, len);
+        struct vc_dtls_walk walk = vc_dtls_walk_of(w->scratch, len);
+        if (!vc_dtls_next(&walk, &rec) || rec.epoch != 1 || rec.seq < l->s.udp.dtls.in.seq ||
+            vc_dtls_open(&l->s.udp.dtls.in, l->udp_in, &l->s.udp.dtls.window, &rec, 1) != 1)
+            continue;
+        release(l, &l->udp_peer);
+        l->udp_peer = t->peer;
+        l->udp_local = t->local;
+        l->s.udp.peer = t->peer;
+        l->moved_ns = now;
+        (void)claim(l, &t->peer);
+        w->count.moved_peer++;
+        struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_MOVED, VC_OUTCOME_OK);
+        char text[VC_ENDPOINT_TEXT];
+        vc_endpoint_print(&t->peer, text);
+        vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(text));
+        w->ops->emit(w->owner, &e);
+        take(l, &rec);
+        vc_coalesce_flush(&w->coalescer); /* scratch is borrowed until here */
+        return true;
+    }
+    return false;
+}
+
+/** A datagram from an address that is no session's. Returns whether it was for one of ours. */
+static bool stranger(struct vc_worker *w, struct vc_udp_train *t, uint8_t *datagram, size_t len, bool forwarded)
+{
+    struct vc_dtls_peek peek;
+    uint64_t now = vc_worker_now(w);
+    if (now - w->stranger_second_ns > 1000000000ULL) {
+        w->stranger_second_ns = now;
+        w->strangers = 0;
+    }
+    enum vc_dtls_kind kind = vc_dtls_peek(datagram, len, &peek);
+    if (kind == VC_DTLS_KIND_HELLO && peek.id.len == 32) {
+        struct vc_live *l = vc_map_get(&w->by_dtls_id, peek.id.at);
+        if (l) { /* known ids have their own limit */
+            hello(l, &t->peer, &t->local, &peek);
+            return true;
+        }
+    }
+    if (++w->strangers > STRANGERS_PER_SECOND) {
+        w->count.dropped_udp++;
+        return false;
+    }
+    if (kind == VC_DTLS_KIND_HELLO && !forwarded && w->ops->stray_hello) {
+        struct vc_udp_train one = *t;
+        one.at = datagram;
+        one.len = one.segment = len;
+        w->ops->stray_hello(w->owner, &one);
+        return false;
+    }
+    if (kind == VC_DTLS_KIND_SEALED && rebind(w, t, datagram, len))
+        return true;
+    w->count.dropped_udp++;
+    return false;
+}
+
+bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forwarded)
+{
+    size_t n = 0;
+    bool ours = false;
+    if (t->len == 0 || t->segment == 0)
+        return false;
+    if (!by_peer(w, &t->peer) && !forwarded && w->ops->claimed && w->ops->claimed(w->owner, t))
+        return false;
+    for (size_t at = 0; at < t->len; at += t->segment) {
+        uint8_t *datagram = t->at + at;
+        size_t len = t->len - at < t->segment ? t->len - at : t->segment;
+        struct vc_live *l = by_peer(w, &t->peer); /* a datagram before may have changed it */
+        w->count.udp_in++;
+        if (!l) {
+            ours = stranger(w, t, datagram, len, forwarded) || ours;
+            continue;
+        }
+        ours = true;
+        if (l->closing)
+            continue;
+        bool sealed = len >= VC_DTLS_HEADER && datagram[3] == 0 && datagram[4] == 1;
+        bool at_pending = l->pending && vc_endpoint_eq(&l->pending->peer, &t->peer);
+        if (sealed && !at_pending) { /* the usual case: gathered over the train */
+            struct vc_dtls_walk walk = vc_dtls_walk_of(datagram, len);
+            if (n + 32 > VC_RECORDS_MAX) {
+                open_batch(l, n);
+                n = 0;
+            }
+            for (int k = 0; k < 32 && vc_dtls_next(&walk, &w->dtls_recs[n]); k++)
+                n++;
+            continue;
+        }
+        open_batch(l, n);
+        n = 0;
+        struct vc_dtls_peek peek;
+        if (at_pending)
+            advance(l, t, datagram, len);
+        else if (vc_dtls_peek(datagram, len, &peek) == VC_DTLS_KIND_HELLO && peek.id.len == 32) {
+            struct vc_live *meant = vc_map_get(&w->by_dtls_id, peek.id.at);
+            if (meant)
+                hello(meant, &t->peer, &t->local, &peek);
+        }
+        if (sealed && at_pending && has_keys(l) && !l->closing) /* perhaps under the keys that are up */
+            open_datagram(l, datagram, len);
+    }
+    struct vc_live *l = by_peer(w, &t->peer);
+    if (l && !l->closing)
+        open_batch(l, n);
+    return ours;
+}
+
+static void on_udp(struct vc_watch *watch, bool readable, bool writable)
+{
+    struct vc_worker *w = watch->owner;
+    struct vc_udp_train trains[VC_WORKER_UDP_BUFFERS];
+    (void)readable;
+    (void)writable;
+    for (int i = 0; i < VC_WORKER_UDP_BUFFERS; i++)
+        trains[i] = (struct vc_udp_train){.at = w->udp_in[i], .len = sizeof(w->udp_in[i])};
+    int n = vc_udp_recv(w->conf.udp, trains, VC_WORKER_UDP_BUFFERS);
+    if (n <= 0)
+        return;
+    w->count.udp_receives++;
+    for (int i = 0; i < n; i++)
+        (void)vc_udp_lane_train(w, &trains[i], false);
+    vc_worker_flush(w);
+}
+
+void vc_udp_lane_open(struct vc_worker *w)
+{
+    vc_watch_start(&w->udp_watch, w->loop, w->conf.udp, true, false, on_udp, w);
+}
+
+/* ---- time ---- */
+
+uint64_t vc_udp_lane_due(const struct vc_live *l)
+{
+    uint64_t due = l->pending ? vc_dtls_gateway_due(&l->pending->machine) : VC_NEVER, t;
+    if (has_keys(l)) {
+        t = vc_cstp_due(&l->s.dtls);
+        due = t < due ? t : due;
+    }
+    return due;
+}
+
+void vc_udp_lane_tick(struct vc_live *l, uint64_t now_ns)
+{
+    struct vc_worker *w = l->w;
+    if (l->pending && vc_dtls_gateway_due(&l->pending->machine) <= now_ns) {
+        struct vc_dtls_out out = {0};
+        struct vc_fail why = {0};
+        int r = vc_dtls_gateway_tick(&l->pending->machine, now_ns, &out, &why);
+        send_plain(w, &l->pending->peer, &l->pending->local, out.datagram, out.len);
+        if (r < 0)
+            failed(l, &why);
+    }
+    while (has_keys(l) && vc_cstp_due(&l->s.dtls) <= now_ns) {
+        struct vc_cstp_out out = {0};
+        vc_cstp_tick(&l->s.dtls, now_ns, &out);
+        vc_udp_lane_act(l, &out);
+        if (out.what == VC_CSTP_NOTHING)
+            break;
+    }
+    while (vc_fallback_due(&l->s.fallback) <= now_ns) {
+        switch (vc_fallback_tick(&l->s.fallback, now_ns)) {
+        case VC_FALLBACK_NOTHING:
+            return;
+        case VC_FALLBACK_SILENT:
+            emit(l, VC_EVENT_DTLS_SILENT, VC_OUTCOME_INFO, VC_CAUSE_DTLS_SILENT, "");
+            break;
+        case VC_FALLBACK_TO_TCP:
+            emit(l, VC_EVENT_DTLS_DOWN, VC_OUTCOME_INFO, VC_CAUSE_DTLS_DEAD_PEER, "switch-to-tcp-timeout");
+            w->ops->dtls(w->owner, l, false);
+            break;
+        }
+    }
+}

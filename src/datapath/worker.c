@@ -1,0 +1,380 @@
+/* Sessions, turns and timers of the data path. The lanes (tun, tcp, udp) move the packets. */
+#include "datapath/live.h"
+
+#include "crypto/wipe.h"
+#include "packet/ip.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void v6_key(const struct vc_ip *ip, uint8_t len, uint8_t key[VC_PREFIX_KEY])
+{
+    struct vc_prefix p = vc_prefix_of(ip, len);
+    vc_prefix_key(&p, key);
+}
+
+struct vc_live *vc_worker_by_address(struct vc_worker *w, const struct vc_ip *ip)
+{
+    if (ip->family == VC_FAMILY_V4)
+        return vc_map_get(&w->by_v4, ip->bytes);
+    for (unsigned i = 0; i < VC_WORKER_V6_LENS && w->v6_lens[i]; i++) {
+        uint8_t key[VC_PREFIX_KEY];
+        v6_key(ip, w->v6_lens[i], key);
+        struct vc_live *l = vc_map_get(&w->by_v6, key);
+        if (l)
+            return l;
+    }
+    return NULL;
+}
+
+struct vc_event vc_live_event(const struct vc_live *l, enum vc_event_id id, enum vc_outcome outcome)
+{
+    return vc_event_of(id, outcome, 0, l->s.facts.id);
+}
+
+struct vc_live *vc_live_find(struct vc_worker *w, uint64_t id)
+{
+    return vc_map_get(&w->by_id, &id);
+}
+
+const struct vc_session *vc_live_session(const struct vc_live *l)
+{
+    return &l->s;
+}
+
+const struct vc_endpoint *vc_live_udp_peer(const struct vc_live *l)
+{
+    return &l->udp_peer;
+}
+
+uint16_t vc_live_dtls_suite(const struct vc_live *l)
+{
+    return l->udp_suite;
+}
+
+struct vc_live *vc_live_next(struct vc_worker *w, size_t *at)
+{
+    return vc_map_next(&w->by_id, at);
+}
+
+const struct vc_worker_counters *vc_worker_counters(const struct vc_worker *w)
+{
+    return &w->count;
+}
+
+size_t vc_worker_sessions(const struct vc_worker *w)
+{
+    return w->by_id.n;
+}
+
+struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_conf *conf, const struct vc_worker_ops *ops,
+                                void *owner)
+{
+    struct vc_worker *w = calloc(1, sizeof(*w));
+    uint64_t seed[2];
+    if (!w)
+        return NULL;
+    w->loop = loop;
+    w->conf = *conf;
+    w->ops = ops;
+    w->owner = owner;
+    if (conf->cookie_key)
+        memcpy(w->cookie_key, conf->cookie_key, sizeof(w->cookie_key));
+    w->conf.cookie_key = w->cookie_key;
+    conf->random(seed, sizeof(seed));
+    vc_map_init(&w->by_id, 8, seed);
+    vc_map_init(&w->by_v4, 4, seed);
+    vc_map_init(&w->by_v6, VC_PREFIX_KEY, seed);
+    vc_map_init(&w->by_peer, VC_ENDPOINT_KEY, seed);
+    vc_map_init(&w->by_dtls_id, 32, seed);
+    vc_coalesce_init(&w->coalescer, vc_tun_lane_emit, w, conf->offloads & VC_TUN_TSO4, conf->offloads & VC_TUN_TSO6,
+                     conf->offloads & VC_TUN_USO);
+    vc_tun_lane_open(w);
+    if (conf->udp >= 0)
+        vc_udp_lane_open(w);
+    return w;
+}
+
+static void forget(struct vc_live *l);
+
+void vc_worker_free(struct vc_worker *w)
+{
+    struct vc_heap_node *node;
+    if (!w)
+        return;
+    while ((node = vc_heap_first(&w->timers))) { /* every live is in it, closing ones too */
+        struct vc_live *l = node->owner;
+        forget(l);
+        vc_tcp_lane_close(l);
+        vc_heap_remove(&w->timers, &l->timer);
+        vc_session_wipe(&l->s);
+        free(l);
+    }
+    vc_watch_stop(&w->tun_watch);
+    vc_watch_stop(&w->udp_watch);
+    (void)close(w->conf.tun);
+    if (w->conf.udp >= 0)
+        (void)close(w->conf.udp);
+    vc_map_deinit(&w->by_id);
+    vc_map_deinit(&w->by_v4);
+    vc_map_deinit(&w->by_v6);
+    vc_map_deinit(&w->by_peer);
+    vc_map_deinit(&w->by_dtls_id);
+    vc_heap_deinit(&w->timers);
+    vc_wipe(w->cookie_key, sizeof(w->cookie_key));
+    free(w);
+}
+
+void vc_worker_flush(struct vc_worker *w)
+{
+    vc_coalesce_flush(&w->coalescer);
+    vc_udp_lane_flush(w);
+    vc_tcp_lane_flush(w);
+}
+
+/* What only keeps a connection alive does not count against idle-timeout (2-tunnel.md 13). */
+static bool is_data(const uint8_t *packet, size_t len)
+{
+    if (packet[0] >> 4 == 4)
+        return len > 9 && packet[9] != 1 && packet[9] != 2; /* ICMP, IGMP */
+    return len > 6 && packet[6] != 58;                      /* ICMPv6 */
+}
+
+void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len)
+{
+    struct vc_worker *w = l->w;
+    struct vc_ip src, dst;
+    if (!vc_ip_packet_addresses(packet, len, &src, &dst)) {
+        l->s.count.rx_dropped++;
+        w->count.dropped_stray++;
+        return;
+    }
+    if (vc_worker_by_address(w, &src) != l) {
+        if (l->s.count.rx_dropped++ == 0) { /* told once a session: an attacker writes no logs */
+            struct vc_event e = vc_live_event(l, VC_EVENT_PACKET_DROPPED, VC_OUTCOME_REFUSED);
+            char text[VC_IP_TEXT];
+            vc_ip_print(&src, text);
+            vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(text));
+            vc_fail_set(&e.fail, VC_CAUSE_INNER_SOURCE, 0, "%s", text);
+            w->ops->emit(w->owner, &e);
+        }
+        w->count.dropped_source++;
+        return;
+    }
+    l->s.count.rx_packets++;
+    l->s.count.rx_bytes += len;
+    if (l->s.facts.idle_s && is_data(packet, len))
+        l->s.data_ns = vc_worker_now(w);
+    vc_coalesce_add(&w->coalescer, packet, len);
+}
+
+void vc_live_rearm(struct vc_live *l)
+{
+    const struct vc_session *s = &l->s;
+    uint64_t due = vc_cstp_due(&s->cstp), t;
+    if (l->closing) {
+        (void)vc_heap_set(&l->w->timers, &l->timer, l->closing_ns);
+        return;
+    }
+    t = vc_fallback_due(&s->fallback);
+    due = t < due ? t : due;
+    t = vc_udp_lane_due(l);
+    due = t < due ? t : due;
+    if (s->facts.end_ns && s->facts.end_ns < due)
+        due = s->facts.end_ns;
+    if (s->facts.idle_s && s->data_ns + s->facts.idle_s * 1000000000ULL < due)
+        due = s->data_ns + s->facts.idle_s * 1000000000ULL;
+    if (s->facts.key_update_s && s->tcp.kind == VC_CHANNEL_TLS_1_3 &&
+        s->rekey_ns + s->facts.key_update_s * 1000000000ULL < due)
+        due = s->rekey_ns + s->facts.key_update_s * 1000000000ULL;
+    if (l->stuck_ns && l->stuck_ns + VC_TCP_SLOW_S * 1000000000ULL < due)
+        due = l->stuck_ns + VC_TCP_SLOW_S * 1000000000ULL;
+    (void)vc_heap_set(&l->w->timers, &l->timer, due);
+}
+
+/** Out of every lookup. */
+static void forget(struct vc_live *l)
+{
+    struct vc_worker *w = l->w;
+    uint8_t key[VC_ENDPOINT_KEY];
+    if (vc_map_get(&w->by_id, &l->s.facts.id) == l)
+        (void)vc_map_remove(&w->by_id, &l->s.facts.id);
+    if (l->s.facts.v4.family && vc_map_get(&w->by_v4, l->s.facts.v4.bytes) == l)
+        (void)vc_map_remove(&w->by_v4, l->s.facts.v4.bytes);
+    if (l->s.facts.v6.family) {
+        v6_key(&l->s.facts.v6, l->s.facts.v6_len, key);
+        if (vc_map_get(&w->by_v6, key) == l)
+            (void)vc_map_remove(&w->by_v6, key);
+    }
+    if (l->s.facts.terms.mode && vc_map_get(&w->by_dtls_id, l->s.facts.terms.id) == l)
+        (void)vc_map_remove(&w->by_dtls_id, l->s.facts.terms.id);
+    vc_udp_lane_close(l, false);
+    if (w->tcp_live == l)
+        vc_tcp_lane_flush(w);
+}
+
+static void destroy(struct vc_live *l)
+{
+    vc_tcp_lane_close(l);
+    vc_heap_remove(&l->w->timers, &l->timer);
+    vc_session_wipe(&l->s);
+    free(l);
+}
+
+void vc_live_end(struct vc_live *l, enum vc_live_end how, const char *bye, const struct vc_fail *why)
+{
+    struct vc_worker *w = l->w;
+    if (l->closing)
+        return;
+    vc_worker_flush(w); /* what was taken in its name goes out first */
+    if (l->closing)
+        return; /* flushing found it broken */
+    bool broken = how == VC_LIVE_LOST && why->cause != VC_CAUSE_CSTP_DEAD_PEER;
+    if (vc_udp_lane_up(l) || l->udp_peer.ip.family)
+        vc_udp_lane_close(l, true);
+    if (!broken)
+        vc_tcp_lane_goodbye(l, bye);
+    w->ops->ended(w->owner, l, how, why);
+    forget(l);
+    /* the last bytes leave in order: FIN behind them, then wait for the client's, a little while */
+    l->closing = true;
+    l->closing_ns = vc_worker_now(w) + (broken ? 0 : VC_CLOSING_NS);
+    if (l->out_len == 0)
+        (void)shutdown(l->fd, SHUT_WR);
+    vc_live_rearm(l);
+}
+
+void vc_live_close(struct vc_live *l, const char *bye, const struct vc_fail *why)
+{
+    vc_live_end(l, VC_LIVE_CLOSED, bye, why);
+}
+
+static int remember(struct vc_live *l)
+{
+    struct vc_worker *w = l->w;
+    const struct vc_session_facts *f = &l->s.facts;
+    uint8_t key[VC_ENDPOINT_KEY];
+    if (vc_map_put(&w->by_id, &f->id, l) != 0 || (f->v4.family && vc_map_put(&w->by_v4, f->v4.bytes, l) != 0) ||
+        (f->terms.mode && vc_map_put(&w->by_dtls_id, f->terms.id, l) != 0))
+        return -1;
+    if (f->v6.family) {
+        unsigned i = 0;
+        while (i < VC_WORKER_V6_LENS && w->v6_lens[i] && w->v6_lens[i] != f->v6_len)
+            i++;
+        if (i == VC_WORKER_V6_LENS)
+            return -1;
+        w->v6_lens[i] = f->v6_len;
+        v6_key(&f->v6, f->v6_len, key);
+        if (vc_map_put(&w->by_v6, key, l) != 0)
+            return -1;
+    }
+    if (l->udp_peer.ip.family) {
+        vc_endpoint_key(&l->udp_peer, key);
+        if (vc_map_put(&w->by_peer, key, l) != 0)
+            return -1;
+    }
+    return vc_heap_set(&w->timers, &l->timer, VC_NEVER);
+}
+
+int vc_live_start(struct vc_worker *w, struct vc_session *s, int fd, const uint8_t *plain, size_t plain_len,
+                  const uint8_t *cipher, size_t cipher_len, struct vc_fail *fail)
+{
+    struct vc_liveness live;
+    uint64_t now = vc_worker_now(w);
+    int8_t jitter[2];
+    struct vc_live *old = vc_live_find(w, s->facts.id);
+    struct vc_live *l = calloc(1, sizeof(*l));
+    if (!l)
+        return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "session");
+    if (old) {
+        struct vc_fail why;
+        vc_fail_set(&why, VC_CAUSE_CSTP_REPLACED, 0, "generation %u", s->facts.generation);
+        vc_live_end(old, VC_LIVE_CLOSED, NULL, &why);
+    }
+    l->w = w;
+    l->fd = -1;
+    l->timer.owner = l;
+    l->s = *s;
+    w->conf.random(jitter, sizeof(jitter));
+    vc_liveness_init(&live, w->conf.end, false, s->facts.dpd_s, s->facts.keepalive_s, jitter[0] % 11, now);
+    vc_cstp_init(&l->s.cstp, &live, false, false, s->facts.bye_is_logout);
+    vc_liveness_init(&live, w->conf.end, w->conf.end == VC_END_CLIENT, s->facts.dpd_s, s->facts.keepalive_s,
+                     jitter[1] % 11, now);
+    vc_cstp_init(&l->s.dtls, &live, true, false, s->facts.bye_is_logout);
+    vc_fallback_init(&l->s.fallback, s->facts.terms.mode != VC_DTLS_MODE_NONE, s->facts.switch_to_tcp_s, now);
+    l->s.data_ns = l->s.rekey_ns = now;
+    if (remember(l) != 0 || vc_tcp_lane_open(l, fd, fail) != 0 || vc_udp_lane_resume(l, fail) != 0) {
+        forget(l);
+        l->fd = -1; /* stays the caller's */
+        destroy(l);
+        return fail->cause ? -1 : vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "session");
+    }
+    vc_session_wipe(s);
+    vc_tcp_lane_begin(l, plain, plain_len, cipher, cipher_len);
+    vc_worker_flush(w);
+    vc_live_rearm(l);
+    return 0;
+}
+
+uint64_t vc_worker_due(const struct vc_worker *w)
+{
+    const struct vc_heap_node *first = vc_heap_first(&w->timers);
+    return first ? first->due : VC_NEVER;
+}
+
+static void end_with(struct vc_live *l, enum vc_live_end how, enum vc_cause cause, const char *bye)
+{
+    struct vc_fail why;
+    vc_fail_set(&why, cause, 0, "%s", "");
+    vc_live_end(l, how, bye, &why);
+}
+
+static void tick_live(struct vc_live *l, uint64_t now)
+{
+    const struct vc_session_facts *f = &l->s.facts;
+    if (l->closing) {
+        destroy(l);
+        return;
+    }
+    if (f->end_ns && f->end_ns <= now) {
+        end_with(l, VC_LIVE_OVER, VC_CAUSE_SESSION_TIMEOUT, "Max time exceeded");
+        return;
+    }
+    if (f->idle_s && l->s.data_ns + f->idle_s * 1000000000ULL <= now) {
+        end_with(l, VC_LIVE_OVER, VC_CAUSE_IDLE_TIMEOUT, "Idle Timeout");
+        return;
+    }
+    if (l->stuck_ns && l->stuck_ns + VC_TCP_SLOW_S * 1000000000ULL <= now) {
+        end_with(l, VC_LIVE_LOST, VC_CAUSE_CSTP_SLOW_PEER, NULL);
+        return;
+    }
+    vc_udp_lane_tick(l, now);
+    vc_tcp_lane_tick(l, now);
+    if (!l->closing)
+        vc_live_rearm(l);
+}
+
+void vc_worker_tick(struct vc_worker *w, uint64_t now_ns)
+{
+    struct vc_heap_node *first;
+    unsigned n = 0;
+    while ((first = vc_heap_first(&w->timers)) && first->due <= now_ns && n++ < 1024) {
+        struct vc_live *l = first->owner;
+        tick_live(l, now_ns);
+    }
+    vc_worker_flush(w);
+}
+
+void vc_worker_frame(struct vc_worker *w, uint8_t *frame, size_t len)
+{
+    vc_tun_lane_frame(w, frame, len);
+    vc_worker_flush(w);
+}
+
+bool vc_worker_train(struct vc_worker *w, struct vc_udp_train *train)
+{
+    bool ours = vc_udp_lane_train(w, train, true);
+    vc_worker_flush(w);
+    return ours;
+}
