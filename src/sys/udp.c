@@ -35,6 +35,18 @@ socklen_t vc_sockaddr_of(const struct vc_endpoint *e, int family, struct sockadd
     return sizeof(*in6);
 }
 
+static void ip_of(const struct in6_addr *from, struct vc_ip *to)
+{
+    *to = (struct vc_ip){0};
+    if (IN6_IS_ADDR_V4MAPPED(from)) {
+        to->family = VC_FAMILY_V4;
+        memcpy(to->bytes, &from->s6_addr[12], 4);
+    } else {
+        to->family = VC_FAMILY_V6;
+        memcpy(to->bytes, from, 16);
+    }
+}
+
 bool vc_endpoint_of(const struct sockaddr_storage *ss, struct vc_endpoint *out)
 {
     *out = (struct vc_endpoint){0};
@@ -49,34 +61,52 @@ bool vc_endpoint_of(const struct sockaddr_storage *ss, struct vc_endpoint *out)
         return false;
     const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)ss;
     out->port = ntohs(in6->sin6_port);
-    if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-        out->ip.family = VC_FAMILY_V4;
-        memcpy(out->ip.bytes, &in6->sin6_addr.s6_addr[12], 4);
-    } else {
-        out->ip.family = VC_FAMILY_V6;
-        memcpy(out->ip.bytes, &in6->sin6_addr, 16);
-    }
+    ip_of(&in6->sin6_addr, &out->ip);
     return true;
+}
+
+static bool is_any(const struct vc_ip *ip)
+{
+    static const uint8_t zeros[16];
+    return memcmp(ip->bytes, zeros, sizeof(zeros)) == 0;
+}
+
+/** Makes and binds; -1 with errno. */
+static int bound(const struct vc_endpoint *local, int family)
+{
+    struct sockaddr_storage ss;
+    int one = 1, v6only = local->ip.family == VC_FAMILY_V6, err;
+    int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    socklen_t len = vc_sockaddr_of(local, family, &ss);
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+        (family == AF_INET || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only)) == 0) &&
+        /* whoever asks one of our addresses is answered from it */
+        (!is_any(&local->ip) ||
+         (family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one))
+                            : setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one))) == 0) &&
+        bind(fd, (struct sockaddr *)&ss, len) == 0)
+        return fd;
+    err = errno;
+    (void)close(fd);
+    errno = err;
+    return -1;
 }
 
 int vc_udp_open(const struct vc_endpoint *local, bool *gro, struct vc_fail *fail)
 {
-    char text[VC_ENDPOINT_TEXT];
-    struct sockaddr_storage ss;
+    int one = 1, size = 8 << 20, probe = IP_PMTUDISC_PROBE; /* DF set, the kernel's own guess ignored */
     int family = local->ip.family == VC_FAMILY_V4 ? AF_INET : AF_INET6;
-    int one = 1, off = 0, size = 8 << 20, probe = 3; /* IP_PMTUDISC_PROBE: DF set, the kernel's own guess ignored */
-    vc_endpoint_print(local, text);
-    int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "UDP socket");
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-        (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, local->ip.family == VC_FAMILY_NONE ? &off : &one,
-                                          sizeof(one)) != 0))
-        goto fail;
-    socklen_t len = vc_sockaddr_of(local, family, &ss);
-    if (bind(fd, (struct sockaddr *)&ss, len) != 0)
-        goto fail;
+    int fd = bound(local, family);
+    if (fd < 0 && local->ip.family == VC_FAMILY_NONE && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
+        fd = bound(local, family = AF_INET); /* a host without IPv6 */
+    if (fd < 0) {
+        char text[VC_ENDPOINT_TEXT];
+        vc_endpoint_print(local, text);
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "cannot open UDP %s", text);
+    }
     if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
@@ -86,22 +116,41 @@ int vc_udp_open(const struct vc_endpoint *local, bool *gro, struct vc_fail *fail
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &probe, sizeof(probe));
     *gro = setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof(one)) == 0;
     return fd;
-fail:
-    vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "UDP %s", text);
-    (void)close(fd);
-    return -1;
 }
 
-struct gso_control {
-    _Alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(int))];
+/** Room for what comes with a train: the size of its datagrams, and our address of one family. */
+struct control {
+    _Alignas(struct cmsghdr) char space[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
+
+static void take_control(struct msghdr *hdr, struct vc_udp_train *t)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(hdr); c; c = CMSG_NXTHDR(hdr, c)) {
+        if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
+            int size;
+            memcpy(&size, CMSG_DATA(c), sizeof(size));
+            if (size > 0)
+                t->segment = (size_t)size;
+        } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof(info));
+            t->local.family = VC_FAMILY_V4;
+            memcpy(t->local.bytes, &info.ipi_spec_dst, 4);
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof(info));
+            if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr)) /* nothing is sent from such an address */
+                ip_of(&info.ipi6_addr, &t->local);
+        }
+    }
+}
 
 int vc_udp_recv(int fd, struct vc_udp_train *trains, size_t n)
 {
     static struct mmsghdr msgs[VC_UDP_BATCH];
     static struct iovec iov[VC_UDP_BATCH];
     static struct sockaddr_storage from[VC_UDP_BATCH];
-    static struct gso_control control[VC_UDP_BATCH];
+    static struct control control[VC_UDP_BATCH];
     if (n > VC_UDP_BATCH)
         n = VC_UDP_BATCH;
     for (size_t i = 0; i < n; i++) {
@@ -125,67 +174,117 @@ int vc_udp_recv(int fd, struct vc_udp_train *trains, size_t n)
                             errno != EMSGSIZE))
             return -1;
     }
-    int out = 0;
     for (int i = 0; i < got; i++) {
         struct vc_udp_train t = {.at = trains[i].at, .len = msgs[i].msg_len, .segment = msgs[i].msg_len};
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(&msgs[i].msg_hdr); c; c = CMSG_NXTHDR(&msgs[i].msg_hdr, c)) {
-            if (c->cmsg_level == IPPROTO_UDP && c->cmsg_type == UDP_GRO) {
-                int size;
-                memcpy(&size, CMSG_DATA(c), sizeof(size));
-                t.segment = size > 0 ? (size_t)size : t.len;
-            }
-        }
+        take_control(&msgs[i].msg_hdr, &t);
         if (msgs[i].msg_hdr.msg_flags & MSG_TRUNC || !vc_endpoint_of(&from[i], &t.peer))
             t.len = 0; /* kept in its place, so that the buffers stay the caller's; nothing is in it */
-        trains[out++] = t;
+        trains[i] = t;
     }
-    return out;
+    return got;
 }
 
-size_t vc_udp_send(int fd, const struct vc_udp_train *trains, size_t n, int *err)
+/** Appends one control message; the header's control length grows with it. */
+static void put_control(struct msghdr *hdr, struct control *control, int level, int type, const void *value, size_t len)
+{
+    struct cmsghdr *c = (struct cmsghdr *)(void *)(control->space + hdr->msg_controllen);
+    hdr->msg_control = control->space;
+    hdr->msg_controllen += CMSG_SPACE(len);
+    memset(c, 0, CMSG_SPACE(len));
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(len);
+    memcpy(CMSG_DATA(c), value, len);
+}
+
+static void put_local(struct msghdr *hdr, struct control *control, const struct vc_ip *local)
+{
+    if (local->family == VC_FAMILY_V4) {
+        struct in_pktinfo info = {0};
+        memcpy(&info.ipi_spec_dst, local->bytes, 4);
+        put_control(hdr, control, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+    } else {
+        struct in6_pktinfo info = {0};
+        memcpy(&info.ipi6_addr, local->bytes, 16);
+        put_control(hdr, control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+    }
+}
+
+static size_t send_batch(int fd, const struct vc_udp_train *trains, size_t n, int *err)
 {
     static struct mmsghdr msgs[VC_UDP_BATCH];
     static struct iovec iov[VC_UDP_BATCH];
     static struct sockaddr_storage to[VC_UDP_BATCH];
-    static struct gso_control control[VC_UDP_BATCH];
-    struct sockaddr_storage local;
-    socklen_t local_len = sizeof(local);
-    static int known_fd = -1, family;
-    *err = 0;
-    if (fd != known_fd) {
-        if (getsockname(fd, (struct sockaddr *)&local, &local_len) != 0) {
-            *err = errno;
-            return 0;
-        }
-        known_fd = fd;
-        family = local.ss_family;
-    }
-    if (n > VC_UDP_BATCH)
-        n = VC_UDP_BATCH;
+    static struct control control[VC_UDP_BATCH];
     for (size_t i = 0; i < n; i++) {
-        iov[i] = (struct iovec){.iov_base = trains[i].at, .iov_len = trains[i].len};
-        socklen_t len = vc_sockaddr_of(&trains[i].peer, family, &to[i]);
-        msgs[i].msg_hdr =
-            (struct msghdr){.msg_name = &to[i], .msg_namelen = len, .msg_iov = &iov[i], .msg_iovlen = 1};
-        if (trains[i].segment > 0 && trains[i].segment < trains[i].len) {
-            memset(&control[i], 0, sizeof(control[i]));
-            msgs[i].msg_hdr.msg_control = control[i].space;
-            msgs[i].msg_hdr.msg_controllen = CMSG_SPACE(sizeof(uint16_t));
-            struct cmsghdr *c = CMSG_FIRSTHDR(&msgs[i].msg_hdr);
-            uint16_t size = (uint16_t)trains[i].segment;
-            c->cmsg_level = IPPROTO_UDP;
-            c->cmsg_type = UDP_SEGMENT;
-            c->cmsg_len = CMSG_LEN(sizeof(size));
-            memcpy(CMSG_DATA(c), &size, sizeof(size));
+        const struct vc_udp_train *t = &trains[i];
+        struct msghdr *hdr = &msgs[i].msg_hdr;
+        iov[i] = (struct iovec){.iov_base = t->at, .iov_len = t->len};
+        *hdr = (struct msghdr){.msg_name = &to[i], .msg_iov = &iov[i], .msg_iovlen = 1};
+        /* IPv4 as it is: a socket for both families takes either form, and we need not ask what kind ours is */
+        hdr->msg_namelen = vc_sockaddr_of(&t->peer, t->peer.ip.family == VC_FAMILY_V4 ? AF_INET : AF_INET6, &to[i]);
+        if (t->local.family != VC_FAMILY_NONE && t->local.family == t->peer.ip.family)
+            put_local(hdr, &control[i], &t->local);
+        if (t->segment > 0 && t->segment < t->len) {
+            uint16_t size = (uint16_t)t->segment;
+            put_control(hdr, &control[i], IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
         }
     }
     int sent;
     do
         sent = sendmmsg(fd, msgs, (unsigned)n, MSG_DONTWAIT);
     while (sent < 0 && errno == EINTR);
-    if (sent < 0) {
-        *err = errno;
-        return 0;
+    *err = sent < 0 ? errno : 0;
+    return sent < 0 ? 0 : (size_t)sent;
+}
+
+#define OLD_SEGMENTS_MAX 64 /* datagrams that Linux before 6.9 takes in one train */
+
+static bool is_long(const struct vc_udp_train *t)
+{
+    return t->segment > 0 && t->len > t->segment * OLD_SEGMENTS_MAX;
+}
+
+/** Sends one train in parts that every kernel takes. What a full socket buffer cuts off is lost, as on any path. */
+static bool send_parts(int fd, const struct vc_udp_train *train, int *err)
+{
+    struct vc_udp_train part = *train;
+    size_t most = train->segment * OLD_SEGMENTS_MAX, done = 0;
+    while (done < train->len) {
+        part.at = train->at + done;
+        part.len = train->len - done < most ? train->len - done : most;
+        if (send_batch(fd, &part, 1, err) != 1)
+            return done > 0; /* the beginning is on its way: not to be sent again */
+        done += part.len;
     }
-    return (size_t)sent;
+    return true;
+}
+
+size_t vc_udp_send(int fd, const struct vc_udp_train *trains, size_t n, int *err)
+{
+    static bool old_kernel;
+    size_t done = 0;
+    *err = 0;
+    if (n > VC_UDP_BATCH)
+        n = VC_UDP_BATCH;
+    while (done < n) {
+        size_t whole = 0; /* trains from here on that need not be parted: all, but for an old kernel */
+        while (done + whole < n && !(old_kernel && is_long(&trains[done + whole])))
+            whole++;
+        if (whole > 0) {
+            size_t sent = send_batch(fd, trains + done, whole, err);
+            done += sent;
+            if (sent > 0)
+                continue; /* why it stopped there is told to the next call only */
+            if (*err != EINVAL || !is_long(&trains[done]))
+                return done;
+        }
+        if (!send_parts(fd, &trains[done], err))
+            return done;
+        done++;
+        if (whole > 0) /* whole it was refused, in parts it went */
+            old_kernel = true;
+    }
+    *err = 0;
+    return done;
 }
