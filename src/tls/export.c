@@ -52,9 +52,9 @@ void vc_tls_watch_keylog(struct vc_tls_watch *w, const char *line)
     struct vc_tls_watch_way *way;
     struct vc_str label = vc_str_cut(vc_str_of(line), ' ', &rest);
     if (vc_str_eq(label, VC_STR("CLIENT_TRAFFIC_SECRET_0")))
-        way = &w->in;
+        way = w->client ? &w->out : &w->in;
     else if (vc_str_eq(label, VC_STR("SERVER_TRAFFIC_SECRET_0")))
-        way = &w->out;
+        way = w->client ? &w->in : &w->out;
     else
         return;
     (void)vc_str_cut(rest, ' ', &rest);
@@ -154,7 +154,8 @@ static int export_12(const struct vc_tls_watch *w, SSL *ssl, const struct vc_tls
     if (SSL_SESSION_get_master_key(SSL_get_session(ssl), master, sizeof(master)) == sizeof(master) &&
         SSL_get_client_random(ssl, client, sizeof(client)) == sizeof(client) &&
         SSL_get_server_random(ssl, server, sizeof(server)) == sizeof(server))
-        rc = vc_tls_dirs_12(suite->alg, suite->hash, master, client, server, in, out);
+        rc =
+            vc_tls_dirs_12(suite->alg, suite->hash, master, client, server, w->client ? out : in, w->client ? in : out);
     vc_wipe(master, sizeof(master));
     if (rc == 0 && suite->alg != VC_AEAD_CHACHA20_POLY1305)
         out->explicit_next = w->nonce + 1; /* OpenSSL began anywhere: only its own counter is sure not to repeat */

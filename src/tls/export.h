@@ -23,8 +23,10 @@ extern const size_t vc_tls_n_suites;
 const struct vc_tls_suite *vc_tls_suite(uint16_t id);
 
 /** What is seen of one connection while OpenSSL has it, so that it can be taken over: fed by OpenSSL's key log and
- * message callbacks and by the bytes that it writes. Holds traffic secrets: wipe it. Zeroed: nothing was seen yet. */
+ * message callbacks and by the bytes that it writes. Holds traffic secrets: wipe it. Zeroed: nothing was seen yet, at
+ * the server's end. */
 struct vc_tls_watch {
+    bool client; /* ours is the client's end: set it before anything is seen */
     struct vc_tls_watch_way {
         uint64_t seq;                /* of the next record */
         uint8_t secret[VC_HASH_MAX]; /* 1.3: the traffic secret that is in force */

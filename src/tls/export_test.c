@@ -398,6 +398,105 @@ static void strange_key_log(void **state)
     assert_true(w.lost);
 }
 
+/* ---- The client's end ---- */
+
+static struct vc_tls_watch seen; /* by the client */
+
+static void client_keylog(const SSL *ssl, const char *line)
+{
+    (void)ssl;
+    vc_tls_watch_keylog(&seen, line);
+}
+
+static void client_message(int write, int version, int type, const void *bytes, size_t len, SSL *ssl, void *arg)
+{
+    (void)version;
+    (void)ssl;
+    (void)arg;
+    vc_tls_watch_message(&seen, write == 1, type, bytes, len);
+}
+
+/* What the client has for the server goes there, and is seen. */
+static void client_out(struct client *c, struct vc_tls_conn *s, struct sent *sent)
+{
+    uint8_t bytes[4096];
+    int n = BIO_read(c->out, bytes, sizeof(bytes));
+    if (n <= 0)
+        return;
+    assert_true(sent->len + (size_t)n <= sizeof(sent->bytes));
+    memcpy(sent->bytes + sent->len, bytes, (size_t)n);
+    sent->len += (size_t)n;
+    vc_tls_watch_written(&seen, bytes, (size_t)n);
+    assert_int_equal(vc_tls_conn_feed(s, bytes, (size_t)n), n);
+}
+
+/* The handshake and some records of each side by OpenSSL; then the client goes on with our record layer. */
+static void clients_end(void **state)
+{
+    (void)state;
+    static struct sent sent;
+    for (size_t i = 0; i < N_COMBOS; i++) {
+        const struct combo *combo = &combos[i];
+        struct client c;
+        struct vc_fail fail = {0};
+        struct layer l = {0};
+        char got[512];
+        size_t n;
+        sent.len = 0;
+        seen = (struct vc_tls_watch){.client = true};
+        client_start(&c, combo->version, combo->suite);
+        SSL_CTX_set_keylog_callback(c.ctx, client_keylog);
+        SSL_set_msg_callback(c.ssl, client_message);
+        struct vc_tls_conn *s = vc_tls_conn_new(gateways[combo->rsa].server, &fail);
+        for (int k = 0; k < 4; k++) {
+            (void)SSL_do_handshake(c.ssl);
+            client_out(&c, s, &sent);
+            if (vc_tls_conn_handshake(s, &fail) < 0)
+                fail_msg("%s: %s", combo->name, fail.detail);
+            to_client(s, &c);
+        }
+        for (int k = 0; k < 3; k++) {
+            assert_int_equal(SSL_write(c.ssl, HEAD, sizeof(HEAD) - 1), sizeof(HEAD) - 1);
+            client_out(&c, s, &sent);
+            assert_int_equal(vc_tls_conn_read(s, got, sizeof(got), &n, &fail), VC_TLS_GOT_BYTES);
+            assert_int_equal(vc_tls_conn_write(s, ANSWER, sizeof(ANSWER) - 1, &fail), 0);
+            to_client(s, &c);
+            assert_int_equal(SSL_read(c.ssl, got, sizeof(got)), sizeof(ANSWER) - 1);
+        }
+        if (vc_tls_watch_export(&seen, c.ssl, &l.in, &l.out, &fail) != 0)
+            fail_msg("%s: %s", combo->name, fail.detail);
+        l.open = vc_aead_new(l.in.alg, l.in.key, VC_AEAD_AUTO);
+        l.seal = vc_aead_new(l.out.alg, l.out.key, VC_AEAD_AUTO);
+        for (unsigned k = 0; k < 5; k++) {
+            uint8_t f[12], room[256];
+            struct vc_tls_record rec = {.type = VC_TLS_DATA, .body = room + VC_TLS_HEAD_MAX, .len = 12};
+            frame(k, f);
+            memcpy(rec.body, f, 12);
+            assert_int_equal(vc_tls_seal(&l.out, l.seal, &rec, 1), 1);
+            memcpy(sent.bytes + sent.len, rec.raw, rec.raw_len);
+            sent.len += rec.raw_len;
+            assert_int_equal(vc_tls_conn_feed(s, rec.raw, rec.raw_len), rec.raw_len);
+            if (vc_tls_conn_read(s, got, sizeof(got), &n, &fail) != VC_TLS_GOT_BYTES || n != 12 ||
+                memcmp(got, f, 12) != 0)
+                fail_msg("%s: OpenSSL does not read our record %u: %s", combo->name, k, fail.detail);
+            assert_int_equal(vc_tls_conn_write(s, f, 12, &fail), 0);
+            const uint8_t *raw = vc_tls_conn_out(s, &n);
+            assert_true(n <= sizeof(room));
+            memcpy(room, raw, n);
+            vc_tls_conn_sent(s, n);
+            layer_read(&l, room, n, NULL, NULL, combo->name);
+        }
+        assert_int_equal(l.next, 5);
+        if (combo->version == TLS1_2_VERSION && l.out.alg != VC_AEAD_CHACHA20_POLY1305)
+            assert_int_equal(count_nonces(&sent), 1 + 3 + 5); /* Finished, OpenSSL's, ours */
+        vc_aead_free(l.open);
+        vc_aead_free(l.seal);
+        vc_tls_conn_free(s);
+        client_stop(&c);
+    }
+    vc_tls_watch_wipe(&seen);
+}
+
 /* ---- Nothing stays behind ---- */
 
 /* Looks for @secret in all of our writable memory but the block that holds it. */
@@ -465,9 +564,10 @@ int main(void)
     if (vc_tls_wipe_freed() != 0)
         return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_byte),      cmocka_unit_test(frames_in_the_record_of_the_head),
-        cmocka_unit_test(key_updates),     cmocka_unit_test(written_in_any_pieces),
-        cmocka_unit_test(strange_key_log), cmocka_unit_test(nothing_stays_behind),
+        cmocka_unit_test(every_byte),           cmocka_unit_test(frames_in_the_record_of_the_head),
+        cmocka_unit_test(key_updates),          cmocka_unit_test(written_in_any_pieces),
+        cmocka_unit_test(strange_key_log),      cmocka_unit_test(clients_end),
+        cmocka_unit_test(nothing_stays_behind),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
