@@ -1,5 +1,5 @@
-/* The input as the value of a Cookie header, as a token and, line by line, as what a gateway sets. What is found lies
- * inside the input; what the jar prints is found again in the Cookie header that it makes. */
+/* The input as the value of a Cookie header, as a token, as a login's id and, line by line, as what a gateway sets.
+ * What the jar prints is found again in the Cookie header that it makes; what a gateway prints, its client keeps. */
 #include "wire/cookie.h"
 
 #include <stdlib.h>
@@ -10,14 +10,44 @@
             abort();                                                                                                   \
     } while (0)
 
+static struct vc_jar jar; /* empty between inputs */
+
 static void as_token(struct vc_str in)
 {
+    char line[256];
+    struct vc_writer w = vc_writer_to(line, sizeof(line));
+    struct vc_str kept;
     uint8_t token[VC_TOKEN_LEN];
     char text[VC_TOKEN_TEXT];
     if (!vc_cookie_token_read(in, token))
         return;
     vc_cookie_token_print(token, text);
     REQUIRE(vc_str_eq(in, vc_str_of(text)));
+    vc_cookie_put_webvpn(&w, token);
+    REQUIRE(!w.bad && vc_jar_take(&jar, (struct vc_str){line, vc_written(&w)}) == VC_JAR_KEPT);
+    REQUIRE(vc_jar_get(&jar, VC_STR("webvpn"), &kept) && vc_str_eq(kept, in));
+    w = vc_writer_to(line, sizeof(line));
+    vc_cookie_put_webvpnc(&w, token);
+    REQUIRE(!w.bad && vc_jar_take(&jar, (struct vc_str){line, vc_written(&w)}) == VC_JAR_KEPT);
+    w = vc_writer_to(line, sizeof(line));
+    vc_cookie_put_clear(&w, "webvpn");
+    REQUIRE(!w.bad && vc_jar_take(&jar, (struct vc_str){line, vc_written(&w)}) == VC_JAR_DELETED && jar.n == 1);
+    vc_jar_wipe(&jar);
+}
+
+static void as_login_id(struct vc_str in)
+{
+    static char line[VC_JAR_HEADER_MAX];
+    struct vc_writer w = vc_writer_to(line, sizeof(line));
+    struct vc_str kept;
+    if (in.len == 0 || in.len > 1024)
+        return;
+    vc_cookie_put_context(&w, in);
+    if (w.bad)
+        return;
+    REQUIRE(vc_jar_take(&jar, (struct vc_str){line, vc_written(&w)}) == VC_JAR_KEPT);
+    REQUIRE(vc_jar_get(&jar, VC_STR("webvpncontext"), &kept) && vc_str_eq(kept, in));
+    vc_jar_wipe(&jar);
 }
 
 static void as_cookie_header(struct vc_str in)
@@ -37,7 +67,6 @@ static void as_cookie_header(struct vc_str in)
 
 static void as_answers(struct vc_str in)
 {
-    static struct vc_jar jar;
     static struct vc_http_request req;
     static char line[VC_JAR_HEADER_MAX];
     struct vc_writer w = vc_writer_to(line, sizeof(line));
@@ -66,6 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct vc_str in = {.at = (const char *)data, .len = size};
     as_token(in);
+    as_login_id(in);
     as_cookie_header(in);
     as_answers(in);
     return 0;

@@ -32,6 +32,7 @@ static bool entry_read(struct vc_str line, struct vc_ocpasswd_entry *out)
     out->hash = vc_str_trim(rest);
     if (vc_str_starts(out->hash, VC_STR("!"))) {
         (void)vc_str_cut(out->hash, '!', &out->hash);
+        out->hash = vc_str_trim(out->hash); /* as it was read before the mark came */
         out->locked = true;
     }
     return out->user.len > 0;

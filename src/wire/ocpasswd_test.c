@@ -21,6 +21,7 @@ static void test_lines(void **state)
         {"empty hash, CR",   BYTES("u:*:\r\n"),         VC_OCPASSWD_ENTRY, "u", "*",   "",       false},
         {"locked",           BYTES("u:*:!h\n"),         VC_OCPASSWD_ENTRY, "u", "*",   "h",      true},
         {"locked twice",     BYTES("u:*:!!h\n"),        VC_OCPASSWD_ENTRY, "u", "*",   "!h",     true},
+        {"locked, blank",    BYTES("u:*: ! h \n"),      VC_OCPASSWD_ENTRY, "u", "*",   "h",      true},
         {"locked, no hash",  BYTES("u:*:!\n"),          VC_OCPASSWD_ENTRY, "u", "*",   "",       true},
         {"blank in name",    BYTES("u v:*:h\n"),        VC_OCPASSWD_ENTRY, "u v", "*", "h",      false},
         {"utf-8 name",       BYTES("\xc3\xbc:*:h\n"),   VC_OCPASSWD_ENTRY, "\xc3\xbc", "*", "h", false},
