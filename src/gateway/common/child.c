@@ -93,6 +93,8 @@ int vc_child_run(struct vc_child *c, enum vc_role role, const struct vc_child_op
     vc_port_open(&c->supervisor, &c->loop, SUPERVISOR_FD, role, VC_ROLE_SUPERVISOR, 0, on_message, on_lost, c);
     const struct vc_loop_owner who = {.due = ops->due, .tick = ops->tick, .owner = owner};
     vc_loop_run(&c->loop, &who);
+    if (ops->end)
+        ops->end(c);
     vc_port_close(&c->supervisor);
     vc_loop_deinit(&c->loop);
     return 0;

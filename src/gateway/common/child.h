@@ -25,6 +25,8 @@ struct vc_child_ops {
     int (*start)(struct vc_child *c, struct vc_fail *fail);
     /** The gateway stops: say goodbye to clients; the process ends behind it. NULL: nothing to say. */
     void (*stop)(struct vc_child *c);
+    /** The loop is over; give back what hangs on it. NULL: nothing does. */
+    void (*end)(struct vc_child *c);
     uint64_t (*due)(void *owner);
     void (*tick)(void *owner, uint64_t now_ns);
 };

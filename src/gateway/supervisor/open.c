@@ -103,7 +103,7 @@ static int find_users(struct vc_gateway *g, struct vc_fail *fail)
         return 0;
     }
     find_user(g, "varco", &g->authority_uid, &g->authority_gid);
-    if (g->conf.run_as_user) {
+    if (g->conf.line[VC_CONF_KEY_RUN_AS_USER] != 0) {
         const struct passwd *pw = getpwnam(g->conf.run_as_user);
         if (!pw) {
             vc_fail_set(&why, VC_CAUSE_CONFIG, 0, "there is no user %s", g->conf.run_as_user);
@@ -112,9 +112,9 @@ static int find_users(struct vc_gateway *g, struct vc_fail *fail)
         g->net_uid = pw->pw_uid;
         g->net_gid = pw->pw_gid;
     } else {
-        find_user(g, "varco-net", &g->net_uid, &g->net_gid);
+        find_user(g, g->conf.run_as_user, &g->net_uid, &g->net_gid);
     }
-    if (g->conf.run_as_group) {
+    if (g->conf.line[VC_CONF_KEY_RUN_AS_GROUP] != 0 && g->conf.run_as_group) {
         const struct group *gr = getgrnam(g->conf.run_as_group);
         if (!gr) {
             vc_fail_set(&why, VC_CAUSE_CONFIG, 0, "there is no group %s", g->conf.run_as_group);

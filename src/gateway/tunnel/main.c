@@ -588,6 +588,13 @@ static void stop(struct vc_child *child)
     vc_port_flush(&t->authority, 500);
 }
 
+static void end(struct vc_child *child)
+{
+    struct tunnel *t = child->owner;
+    vc_worker_free(t->worker);
+    t->worker = NULL;
+}
+
 static uint64_t due(void *owner)
 {
     const struct tunnel *t = owner;
@@ -609,7 +616,7 @@ static void tick(void *owner, uint64_t now_ns)
 int main(void)
 {
     static const struct vc_child_ops ops = {
-        .setup = setup, .peer = peer, .start = start, .stop = stop, .due = due, .tick = tick};
+        .setup = setup, .peer = peer, .start = start, .stop = stop, .end = end, .due = due, .tick = tick};
     struct tunnel *t = &tunnel;
     uint64_t seed[2] = {vc_random_u64(), vc_random_u64()};
     t->tun = t->udp = t->authority.fd = -1;
@@ -623,7 +630,5 @@ int main(void)
     vc_map_init(&t->route6, VC_PREFIX_KEY, seed);
     vc_map_init(&t->route_id, 32, seed);
     vc_map_init(&t->claims, VC_ENDPOINT_KEY, seed);
-    int status = vc_child_run(&t->child, VC_ROLE_TUNNEL, &ops, t);
-    vc_worker_free(t->worker);
-    return status;
+    return vc_child_run(&t->child, VC_ROLE_TUNNEL, &ops, t);
 }
