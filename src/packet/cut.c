@@ -6,12 +6,10 @@
 
 #include <string.h>
 
-#define SUM_OF_NONE 0xffffU /* UDP (and the kernel everywhere) writes a sum of 0 so: 0 says that there is none */
-
-static uint16_t complete(uint64_t sum)
+/* UDP says by 0 that there is no checksum, and writes a sum of 0 so; it is right for all others, too. */
+static uint16_t never_zero(uint16_t folded)
 {
-    uint16_t folded = vc_sum_fold(sum);
-    return folded ? folded : SUM_OF_NONE;
+    return folded ? folded : 0xffffU;
 }
 
 /* csum_start is known to lie behind the IP header; a field at an odd place is no Internet checksum. */
@@ -98,7 +96,7 @@ static size_t next_single(struct vc_cut *c, uint8_t *out, size_t cap)
     memcpy(out, c->packet, c->header_len);
     if (c->super.needs_csum) {
         uint64_t sum = vc_sum_copy(0, out + c->header_len, c->packet + c->header_len, c->len - c->header_len);
-        vc_set16(out + c->header_len + c->super.csum_offset, complete(sum));
+        vc_set16(out + c->header_len + c->super.csum_offset, never_zero(vc_sum_fold(sum)));
     }
     return c->len;
 }
@@ -144,7 +142,10 @@ size_t vc_cut_next(struct vc_cut *c, uint8_t *out, size_t cap)
         sum = vc_sum_u16(vc_sum_u32(sum, seq), vc_get16(l4 + VC_TCP_DATA));
     }
     sum = vc_sum_join(sum, vc_sum_copy(0, out + c->header_len, c->packet + c->header_len + c->at, payload));
-    vc_set16(l4 + (c->super.gso == VC_GSO_UDP ? VC_UDP_SUM : VC_TCP_SUM), complete(sum));
+    if (c->super.gso == VC_GSO_UDP)
+        vc_set16(l4 + VC_UDP_SUM, never_zero(vc_sum_fold(sum)));
+    else
+        vc_set16(l4 + VC_TCP_SUM, vc_sum_fold(sum));
 
     c->at += payload;
     c->n++;
