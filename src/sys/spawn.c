@@ -86,12 +86,3 @@ int vc_spawn_limit_supervisor(struct vc_fail *fail)
         return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "cannot give up capabilities (%d)", r);
     return 0;
 }
-
-void vc_spawn_harden_self(void)
-{
-    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    no_core();
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGINT, SIG_IGN); /* a Ctrl-C at the terminal is for the supervisor */
-    (void)signal(SIGHUP, SIG_IGN);
-}

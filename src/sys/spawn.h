@@ -26,7 +26,4 @@ pid_t vc_spawn(const struct vc_spawn *s, struct vc_fail *fail);
  *  Returns 0, or -1 with *fail. */
 int vc_spawn_limit_supervisor(struct vc_fail *fail);
 
-/** What every process of ours does first in main: not traceable, no core dumps, SIGPIPE, SIGINT and SIGHUP ignored. */
-void vc_spawn_harden_self(void);
-
 #endif

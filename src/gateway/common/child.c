@@ -1,6 +1,6 @@
 #include "gateway/common/child.h"
 
-#include "sys/spawn.h"
+#include "sys/harden.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -84,7 +84,7 @@ static void on_lost(struct vc_port *p, bool malformed)
 
 int vc_child_run(struct vc_child *c, enum vc_role role, const struct vc_child_ops *ops, void *owner)
 {
-    vc_spawn_harden_self();
+    vc_harden_self();
     c->role = role;
     c->ops = ops;
     c->owner = owner;

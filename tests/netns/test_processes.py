@@ -1,0 +1,253 @@
+"""Each process of the gateway holds what its work needs and nothing else (docs/architecture.md, "Processes").
+
+The table below is the promise; a change of it is a change of the design.
+"""
+import ctypes
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import netns, proc
+from harness.gateway import build_folder
+from harness.wait import until
+
+pytestmark = [pytest.mark.varcod_only("its processes"), pytest.mark.core]
+
+SUPERVISOR_CAPS = {"chown", "dac_read_search", "kill", "setgid", "setuid", "net_bind_service", "net_admin"}
+CAP_BITS = {0: "chown", 2: "dac_read_search", 5: "kill", 6: "setgid", 7: "setuid", 10: "net_bind_service", 12: "net_admin"}
+
+LIBRARIES = {"libcrypto", "libssl", "libexpat", "libsqlite3", "libIPSec_MB", "libcrypt", "libjansson", "libev", "libmnl",
+             "libcap-ng"}
+
+# user; libraries of LIBRARIES that are linked; kinds of fds beside 0, 1, 2 and the event loop's own.
+TABLE = {
+    "varcod": ("root", {"libcrypto", "libev", "libmnl", "libcap-ng"},
+               {"unix", "tcp-listen", "udp", "tun", "signalfd", "folder"}),
+    "varco-signer": ("varco", {"libcrypto", "libev"}, {"unix"}),
+    "varco-authority": ("varco", {"libcrypto", "libsqlite3", "libjansson", "libev"},
+                        {"unix", "store", "passwords"}),
+    "varco-verifier": ("varco", {"libcrypto", "libcrypt", "libev"}, {"unix"}),
+    "varco-portal": ("varco-net", {"libcrypto", "libssl", "libexpat", "libev"}, {"unix", "tcp-listen"}),
+    "varco-tunnel": ("varco-net", {"libcrypto", "libIPSec_MB", "libev"}, {"unix", "tun", "udp"}),
+}
+
+# Symbols that a binary must not have: the linker proves what a process cannot do.
+FORBIDDEN = {
+    "varco-tunnel": r" [TtU] (XML_|sqlite3_|SSL_|vc_http_|vc_auth_xml|vc_tls_conn|vc_tls_server|vc_keyring|json_)",
+    "varco-signer": r" [TtU] (XML_|sqlite3_|SSL_|vc_http_|vc_auth_|vc_dtls_|json_)",
+    "varco-verifier": r" [TtU] (XML_|sqlite3_|SSL_|vc_http_|vc_auth_|vc_dtls_|json_)",
+    "varco-portal": r" [TtU] (sqlite3_|vc_keyring|vc_worker_|vc_live_|json_)",
+    "varco-authority": r" [TtU] (SSL_|vc_keyring|vc_worker_|vc_live_|vc_tls_conn)",
+    "varcod": r" [TtU] (XML_|sqlite3_|SSL_|vc_http_|vc_dtls_|vc_worker_|json_)",
+}
+
+
+def status(pid):
+    return dict(re.findall(r"^(\w+):\s*(.*)$", Path(f"/proc/{pid}/status").read_text(), re.M))
+
+
+def name_of(pid):
+    return Path(os.readlink(f"/proc/{pid}/exe")).name
+
+
+def kind_of(pid, fd, target, sockets):
+    if target.startswith("socket:"):
+        return sockets.get(int(target[8:-1]), "unix")
+    if "/net/tun" in target:
+        return "tun"
+    if target == "anon_inode:[signalfd]":
+        return "signalfd"
+    if target.startswith("anon_inode:["):
+        return "loop"
+    if "varco.db" in target:
+        return "store"
+    if target.endswith("/passwd"):
+        return "passwords"
+    if target.endswith("/state"):
+        return "folder"
+    return f"{fd}: {target}"
+
+
+def inet_sockets(gateway):
+    """inode -> kind, of the gateway's namespace."""
+    found = {}
+    with gateway.namespace.inside():
+        for table, kind in (("tcp", "tcp-listen"), ("tcp6", "tcp-listen"), ("udp", "udp"), ("udp6", "udp")):
+            for line in Path(f"/proc/thread-self/net/{table}").read_text().splitlines()[1:]:
+                field = line.split()
+                found[int(field[9])] = kind if table.startswith("udp") or field[3] == "0A" else "tcp"
+    return found
+
+
+@pytest.fixture
+def gateway(start_gateway):
+    return start_gateway(tunnel_processes=2, portal_processes=2)
+
+
+def by_name(gateway):
+    found = {}
+    for pid in gateway.processes():
+        found.setdefault(name_of(pid), []).append(pid)
+    return found
+
+
+def test_every_process_is_as_the_table_says(gateway):
+    """User, capabilities, no new privileges, no core dumps, fds."""
+    running = by_name(gateway)
+    assert set(running) == set(TABLE)
+    sockets = inet_sockets(gateway)
+    for name, pids in running.items():
+        user, _, fds = TABLE[name]
+        uid = {"root": 0, "varco": 64001, "varco-net": 64002}[user]
+        for pid in pids:
+            s = status(pid)
+            assert s["Uid"].split() == [str(uid)] * 4, name
+            assert s["Gid"].split() == [str(uid)] * 4, name
+            wanted = SUPERVISOR_CAPS if name == "varcod" else set()
+            for which in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+                bits = int(s[which], 16)
+                got = {CAP_BITS.get(bit, bit) for bit in range(64) if bits >> bit & 1}
+                assert got == (wanted if which in ("CapEff", "CapPrm") else set()), (name, which)
+            assert s["NoNewPrivs"] == ("0" if name == "varcod" else "1"), name
+            limits = Path(f"/proc/{pid}/limits").read_text()
+            if name != "varcod":
+                assert re.search(r"Max core file size\s+0\s+0", limits), name
+            # not dumpable: its /proc files are root's
+            assert os.stat(f"/proc/{pid}/mem").st_uid == 0, name
+            open_now = set()
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                if int(fd) > 2:
+                    open_now.add(kind_of(pid, fd, os.readlink(f"/proc/{pid}/fd/{fd}"), sockets))
+            assert open_now - {"loop"} == fds, name
+
+
+def test_binaries_link_what_the_table_says():
+    for name, (_, wanted, _) in TABLE.items():
+        path = build_folder() / ("varcod" if name == "varcod" else f"libexec/{name}")
+        out = subprocess.run(["ldd", str(path)], capture_output=True, text=True, check=True).stdout
+        linked = {lib for lib in re.findall(r"^\s*(lib[\w-]+?)\.so", out, re.M)} & LIBRARIES
+        # what a library of ours needs of others is not our link: read the binary's own list
+        needed = subprocess.run(["readelf", "-d", str(path)], capture_output=True, text=True, check=True).stdout
+        own = set(re.findall(r"\[(lib[\w-]+?)\.so", needed)) & LIBRARIES
+        assert own <= wanted, name
+        assert linked <= wanted, name
+        symbols = subprocess.run(["nm", str(path)], capture_output=True, text=True, check=True).stdout
+        assert not re.search(FORBIDDEN[name], symbols), (name, re.search(FORBIDDEN[name], symbols)[0])
+
+
+ATTEMPT = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+for pid in map(int, sys.argv[1:]):
+    try:
+        os.kill(pid, 0)
+        can_kill = True
+    except PermissionError:
+        can_kill = False
+    can_trace = libc.ptrace(16, pid, None, None) == 0
+    print(pid, can_kill, can_trace)
+"""
+
+
+def attempt(uid, pids):
+    """{pid: (may signal, may trace)} for a process with this user id."""
+    out = subprocess.run(["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "/usr/bin/python3", "-c", ATTEMPT,
+                          *map(str, pids)], capture_output=True, text=True, check=True).stdout
+    return {int(p): (k == "True", t == "True") for p, k, t in (line.split() for line in out.splitlines())}
+
+
+def test_no_process_reaches_into_another(gateway):
+    """Taken over, a portal or tunnel process can neither signal nor trace what has keys, users or rights; nobody can
+    trace anybody."""
+    running = by_name(gateway)
+    everybody = [pid for pids in running.values() for pid in pids]
+    names = {pid: name for name, pids in running.items() for pid in pids}
+    for pid, (may_kill, may_trace) in attempt(64002, everybody).items():
+        assert not may_trace, names[pid]
+        assert may_kill == (names[pid] in ("varco-portal", "varco-tunnel")), names[pid]
+    for pid, (may_kill, may_trace) in attempt(64001, everybody).items():
+        assert not may_trace, names[pid]
+        if names[pid] in ("varcod", "varco-portal", "varco-tunnel"):
+            assert not may_kill, names[pid]
+
+
+def tls(gateway, timeout=20):
+    """A TLS connection to the gateway, not yet shaken hands."""
+    raw = gateway.world.client(1).socket(socket.AF_INET)
+    raw.settimeout(timeout)
+    raw.connect((netns.GATEWAY4, 443))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(raw, do_handshake_on_connect=False)
+
+
+def get(connection, path):
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    got = b""
+    while b"0,0,0000" not in got:
+        more = connection.recv(4096)
+        assert more, got
+        got += more
+    return got
+
+
+def test_a_signer_that_hangs_costs_only_handshakes(start_gateway):
+    """While the signer is stopped, connections that are up are served by the same portal; handshakes wait and then
+    complete."""
+    gateway = start_gateway(portal_processes=1)
+    signer = by_name(gateway)["varco-signer"][0]
+    up = tls(gateway)
+    up.do_handshake()
+    os.kill(signer, signal.SIGSTOP)
+    try:
+        waiting = tls(gateway)
+        waiting.settimeout(0)
+        with pytest.raises(ssl.SSLWantReadError):
+            waiting.do_handshake()
+        assert b"200 OK" in get(up, "/1/binaries/update.txt")
+        with pytest.raises(ssl.SSLWantReadError):
+            waiting.do_handshake()
+    finally:
+        os.kill(signer, signal.SIGCONT)
+    waiting.settimeout(20)
+    waiting.do_handshake()
+    assert b"200 OK" in get(waiting, "/1/binaries/update.txt")
+    up.close()
+    waiting.close()
+
+
+@pytest.mark.parametrize("name", ["varco-signer", "varco-verifier", "varco-portal", "varco-authority", "varco-tunnel"])
+def test_a_killed_process_is_replaced(gateway, name, connect):
+    """kill -9 of any one: it is started again, and a client can log in and send packets."""
+    gateway.expected_causes.add("child-died")
+    before = set(by_name(gateway)[name])
+    victim = min(before)
+    os.kill(victim, signal.SIGKILL)
+    gateway.wait_event("process.ended", pid=victim)
+    until(lambda: len(set(by_name(gateway).get(name, [])) - {victim}) == len(before), f"a new {name}")
+    until(lambda: len(gateway.events("process.started", process=name.removeprefix("varco-"))) > len(before), "it is ready")
+    client = connect(gateway)
+    assert client.address4
+    client.logout()
+
+
+def test_nothing_outlives_the_supervisor(start_gateway):
+    """kill -9 of the supervisor: no process, device or rule is left."""
+    gateway = start_gateway(nat="true")
+    gateway.expected_causes.add("child-died")
+    pids = gateway.processes()
+    assert "vpns0" in gateway.namespace.links()
+    assert "varco_vpns0" in gateway.namespace.run("nft", "list", "ruleset")
+    os.kill(gateway.process.pid, signal.SIGKILL)
+    gateway.process.wait()
+    until(lambda: not any(map(proc.alive, pids)), "no process is left", 10)
+    until(lambda: "vpns0" not in gateway.namespace.links(), "no device is left", 10)
+    until(lambda: "varco_vpns0" not in gateway.namespace.run("nft", "list", "ruleset"), "no rule is left", 10)
