@@ -128,6 +128,24 @@ bool vc_str_utf8(struct vc_str s)
     return true;
 }
 
+void vc_str_clean(struct vc_str s, char *to, size_t cap)
+{
+    size_t n = s.len < cap - 1 ? s.len : cap - 1;
+    if (n < s.len) { /* do not cut a character in two */
+        while (n > 0 && ((uint8_t)s.at[n] & 0xc0) == 0x80)
+            n--;
+    }
+    bool utf8 = vc_str_utf8((struct vc_str){.at = s.at, .len = n});
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = (uint8_t)s.at[i];
+        bool c1 = utf8 && c == 0xc2 && (uint8_t)s.at[i + 1] < 0xa0; /* U+0080 to U+009F */
+        to[i] = c < 0x20 || c == 0x7f || c1 || (!utf8 && c >= 0x80) ? '?' : (char)c;
+        if (c1)
+            to[++i] = '?';
+    }
+    to[n] = 0;
+}
+
 static int hex_digit(char c)
 {
     if (c >= '0' && c <= '9')

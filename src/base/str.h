@@ -37,6 +37,11 @@ bool vc_str_copy(struct vc_str s, char *to, size_t cap);
 /** Valid UTF-8 without NUL (RFC 3629: no surrogates, no overlong forms). */
 bool vc_str_utf8(struct vc_str s);
 
+/** Printable copy of text that a stranger may have chosen, NUL-terminated: cut at a character's edge where it does not
+ *  fit @cap (at least 1); control characters (C0, DEL, C1) become '?', and so do all bytes above 0x7f of what is not
+ *  UTF-8. The result is UTF-8; cleaning it again changes nothing. */
+void vc_str_clean(struct vc_str s, char *to, size_t cap);
+
 /** Hexadecimal. Decoding takes either case and exactly 2 * @n digits. Encoding writes 2 * n digits and a NUL. */
 bool vc_hex_decode(struct vc_str s, uint8_t *to, size_t n);
 void vc_hex_encode(const uint8_t *from, size_t n, char *to);

@@ -162,6 +162,45 @@ static void utf8(void **state)
     }
 }
 
+static void clean(void **state)
+{
+    static const struct {
+        const char *name;
+        struct bytes in;
+        size_t cap;
+        const char *want;
+    } rows[] = {
+        {"plain", BYTES("a \"b\\c'"), 64, "a \"b\\c'"},
+        {"empty", BYTES(""), 64, ""},
+        {"C0 and DEL", BYTES("a\nb\tc\033[2Jd\x7f\0e"), 64, "a?b?c?[2Jd??e"},
+        {"C1", BYTES("x\xc2\x9by\xc2\xa0z"), 64, "x??y\xc2\xa0z"},
+        {"UTF-8 stays", BYTES("\xc3\xa4\xe2\x82\xac\xf0\x9f\x94\x91"), 64, "\xc3\xa4\xe2\x82\xac\xf0\x9f\x94\x91"},
+        {"not UTF-8", BYTES("\xc3\xa4\xff."), 64, "???."},
+        {"Latin-1", BYTES("M\xfcller"), 64, "M?ller"},
+        {"NUL makes it not UTF-8", BYTES("\xc3\xa4\0"), 64, "???"},
+        {"fits", BYTES("12345"), 6, "12345"},
+        {"cut", BYTES("123456"), 6, "12345"},
+        {"cut before two bytes", BYTES("1234\xc3\xa4"), 6, "1234"},
+        {"cut before four bytes", BYTES("123\xf0\x9f\x94\x91"), 7, "123"},
+        {"cut behind two bytes", BYTES("123\xc3\xa4x"), 6, "123\xc3\xa4"},
+        {"C1 at the edge", BYTES("1234\xc2\x9b"), 7, "1234??"},
+        {"nothing but continuation", BYTES("\x80\x80\x80\x80"), 3, ""},
+        {"room for the NUL only", BYTES("abc"), 1, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < N(rows); i++) {
+        struct vc_str s = view(rows[i].in);
+        char *to = malloc(rows[i].cap), again[64];
+        vc_str_clean(s, to, rows[i].cap);
+        assert_case(rows[i].name, strcmp(to, rows[i].want) == 0);
+        assert_case(rows[i].name, vc_str_utf8(vc_str_of(to)));
+        vc_str_clean(vc_str_of(to), again, sizeof(again));
+        assert_case(rows[i].name, strcmp(to, again) == 0);
+        free(to);
+        drop(s);
+    }
+}
+
 static void hex(void **state)
 {
     static const struct {
@@ -278,6 +317,7 @@ int main(void)
         cmocka_unit_test(numbers),
         cmocka_unit_test(copy),
         cmocka_unit_test(utf8),
+        cmocka_unit_test(clean),
         cmocka_unit_test(hex),
         cmocka_unit_test(base64_vectors),
         cmocka_unit_test(base64_refused),

@@ -23,8 +23,10 @@ static const struct {
 #undef X
 };
 
-static const char *const outcomes[VC_N_OUTCOMES] = {
-    [VC_OUTCOME_OK] = "ok", [VC_OUTCOME_INFO] = "info", [VC_OUTCOME_REFUSED] = "refused", [VC_OUTCOME_FAILED] = "failed"};
+static const char *const outcomes[VC_N_OUTCOMES] = {[VC_OUTCOME_OK] = "ok",
+                                                    [VC_OUTCOME_INFO] = "info",
+                                                    [VC_OUTCOME_REFUSED] = "refused",
+                                                    [VC_OUTCOME_FAILED] = "failed"};
 
 const char *vc_event_name(enum vc_event_id id)
 {
@@ -61,34 +63,16 @@ struct vc_event vc_event_of(enum vc_event_id id, enum vc_outcome outcome, uint64
     return (struct vc_event){.id = id, .outcome = outcome, .login = login, .session = session};
 }
 
-/** Copies text that a stranger chose: cut at a character's edge, control characters and bad UTF-8 replaced. */
-static void clean(struct vc_str from, char *to, size_t cap)
-{
-    size_t n = from.len < cap - 1 ? from.len : cap - 1;
-    if (n < from.len) { /* do not cut a character in two */
-        while (n > 0 && ((uint8_t)from.at[n] & 0xc0) == 0x80)
-            n--;
-    }
-    bool utf8 = vc_str_utf8((struct vc_str){.at = from.at, .len = n});
-    for (size_t i = 0; i < n; i++) {
-        uint8_t c = (uint8_t)from.at[i];
-        bool control = c < 0x20 || c == 0x7f || (utf8 && c == 0xc2 && i + 1 < n && (uint8_t)from.at[i + 1] < 0xa0);
-        if (control || (!utf8 && c >= 0x80)) {
-            to[i] = '?';
-            if (c == 0xc2 && utf8)
-                to[++i] = '?';
-        } else {
-            to[i] = (char)c;
-        }
-    }
-    to[n] = 0;
-}
-
 static struct vc_event_field *next_field(struct vc_event *e, enum vc_field field, enum field_type type)
 {
-    if (e->n_fields >= VC_EVENT_FIELDS_MAX || fields[field].type != type)
+    unsigned i = 0;
+    while (i < e->n_fields && e->fields[i].field != field)
+        i++;
+    if (i >= VC_EVENT_FIELDS_MAX || fields[field].type != type)
         return NULL;
-    struct vc_event_field *f = &e->fields[e->n_fields++];
+    if (i == e->n_fields)
+        e->n_fields++;
+    struct vc_event_field *f = &e->fields[i];
     *f = (struct vc_event_field){.field = field};
     return f;
 }
@@ -97,7 +81,7 @@ void vc_event_text(struct vc_event *e, enum vc_field field, struct vc_str text)
 {
     struct vc_event_field *f = next_field(e, field, TEXT);
     if (f)
-        clean(text, f->text, sizeof(f->text));
+        vc_str_clean(text, f->text, sizeof(f->text));
 }
 
 void vc_event_number(struct vc_event *e, enum vc_field field, uint64_t number)
@@ -124,6 +108,18 @@ static void put_time(struct vc_writer *w, uint64_t at_ns)
     vc_put_fmt(w, "%s.%03uZ", text, (unsigned)(at_ns / 1000000U % 1000U));
 }
 
+/** In quotes, from which nothing in the text can break out. */
+static void put_quoted(struct vc_writer *w, const char *s)
+{
+    vc_put_u8(w, '"');
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            vc_put_u8(w, '\\');
+        vc_put_u8(w, (uint8_t)*s);
+    }
+    vc_put_u8(w, '"');
+}
+
 size_t vc_event_print(const struct vc_event *e, char *out, size_t cap)
 {
     struct vc_writer w = vc_writer_to(out, cap);
@@ -136,10 +132,12 @@ size_t vc_event_print(const struct vc_event *e, char *out, size_t cap)
         vc_put_fmt(&w, " session=%" PRIu64, e->session);
     for (unsigned i = 0; i < e->n_fields; i++) {
         const struct vc_event_field *f = &e->fields[i];
-        if (fields[f->field].type == NUMBER)
+        if (fields[f->field].type == NUMBER) {
             vc_put_fmt(&w, " %s=%" PRIu64, fields[f->field].name, f->number);
-        else
-            vc_put_fmt(&w, " %s=\"%s\"", fields[f->field].name, f->text);
+        } else {
+            vc_put_fmt(&w, " %s=", fields[f->field].name);
+            put_quoted(&w, f->text);
+        }
     }
     if (e->fail.cause != VC_CAUSE_NONE) {
         char words[400];
@@ -149,30 +147,15 @@ size_t vc_event_print(const struct vc_event *e, char *out, size_t cap)
     return vc_put_end_text(&w) ? vc_written(&w) : 0;
 }
 
-static void put_json_text(struct vc_writer *w, const char *s)
-{
-    vc_put_u8(w, '"');
-    for (; *s; s++) {
-        if (*s == '"' || *s == '\\')
-            vc_put_fmt(w, "\\%c", *s);
-        else if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            vc_put_fmt(w, "\\u%04x", (unsigned)(unsigned char)*s);
-        else
-            vc_put_u8(w, (uint8_t)*s);
-    }
-    vc_put_u8(w, '"');
-}
-
 static void put_json_pair(struct vc_writer *w, const char *key, const char *value)
 {
     vc_put_fmt(w, ",\"%s\":", key);
-    put_json_text(w, value);
+    put_quoted(w, value); /* clean text has nothing else that JSON escapes */
 }
 
 size_t vc_event_print_json(const struct vc_event *e, char *out, size_t cap)
 {
     struct vc_writer w = vc_writer_to(out, cap);
-    char clean_detail[sizeof(e->fail.detail)];
     vc_put_text(&w, "{\"time\":\"");
     put_time(&w, e->at_ns);
     vc_put_u8(&w, '"');
@@ -196,10 +179,8 @@ size_t vc_event_print_json(const struct vc_event *e, char *out, size_t cap)
         put_json_pair(&w, "cause", vc_cause_name(e->fail.cause));
         put_json_pair(&w, "advice", vc_cause_words(e->fail.cause));
         put_json_pair(&w, "next", vc_next_name(vc_cause_next(e->fail.cause)));
-        if (e->fail.detail[0]) {
-            clean(vc_str_of(e->fail.detail), clean_detail, sizeof(clean_detail));
-            put_json_pair(&w, "detail", clean_detail);
-        }
+        if (e->fail.detail[0])
+            put_json_pair(&w, "detail", e->fail.detail);
         if (e->fail.sys_errno)
             put_json_pair(&w, "errno", strerror(e->fail.sys_errno));
     }
@@ -233,15 +214,49 @@ void vc_event_pack(const struct vc_event *e, struct vc_writer *w)
     }
 }
 
+/** Takes what the setters make, nothing else. */
 static void take_text(struct vc_reader *r, char *to, size_t cap)
 {
     size_t n = vc_take_u8(r);
     const uint8_t *p = vc_take(r, n);
     to[0] = 0;
-    if (!p || n >= cap)
+    if (!p || n >= cap) {
         r->bad = true;
-    else
-        clean((struct vc_str){.at = (const char *)p, .len = n}, to, cap);
+        return;
+    }
+    vc_str_clean((struct vc_str){.at = (const char *)p, .len = n}, to, cap);
+    if (memcmp(to, p, n) != 0)
+        r->bad = true;
+}
+
+static void take_field(struct vc_event *e, struct vc_reader *r)
+{
+    struct vc_event_field *f = &e->fields[e->n_fields];
+    unsigned field = vc_take_u8(r);
+    uint8_t fingerprint[4];
+    if (field >= VC_N_FIELDS) {
+        r->bad = true;
+        return;
+    }
+    f->field = (enum vc_field)field;
+    for (unsigned i = 0; i < e->n_fields; i++) {
+        if (e->fields[i].field == f->field)
+            r->bad = true; /* one name, one value */
+    }
+    switch (fields[field].type) {
+    case NUMBER:
+        f->number = vc_take_u64(r);
+        break;
+    case TEXT:
+        take_text(r, f->text, sizeof(f->text));
+        break;
+    case SECRET:
+        take_text(r, f->text, sizeof(f->text));
+        if (!vc_hex_decode(vc_str_of(f->text), fingerprint, sizeof(fingerprint)))
+            r->bad = true;
+        break;
+    }
+    e->n_fields++;
 }
 
 void vc_event_unpack(struct vc_event *e, struct vc_reader *r)
@@ -258,19 +273,8 @@ void vc_event_unpack(struct vc_event *e, struct vc_reader *r)
     unsigned n_fields = vc_take_u8(r);
     if (id >= VC_N_EVENTS || outcome >= VC_N_OUTCOMES || cause >= VC_N_CAUSES || n_fields > VC_EVENT_FIELDS_MAX)
         r->bad = true;
-    for (unsigned i = 0; i < n_fields && !r->bad; i++) {
-        struct vc_event_field *f = &e->fields[i];
-        unsigned field = vc_take_u8(r);
-        if (field >= VC_N_FIELDS) {
-            r->bad = true;
-            break;
-        }
-        f->field = (enum vc_field)field;
-        if (fields[field].type == NUMBER)
-            f->number = vc_take_u64(r);
-        else
-            take_text(r, f->text, sizeof(f->text));
-    }
+    while (e->n_fields < n_fields && !r->bad)
+        take_field(e, r);
     if (r->bad) {
         *e = (struct vc_event){0};
         return;
@@ -278,5 +282,4 @@ void vc_event_unpack(struct vc_event *e, struct vc_reader *r)
     e->id = (enum vc_event_id)id;
     e->outcome = (enum vc_outcome)outcome;
     e->fail.cause = (enum vc_cause)cause;
-    e->n_fields = n_fields;
 }

@@ -122,15 +122,15 @@ const char *vc_outcome_name(enum vc_outcome outcome);
 
 /** An event without fields. */
 struct vc_event vc_event_of(enum vc_event_id id, enum vc_outcome outcome, uint64_t login, uint64_t session);
-/** Setters. A surplus field is dropped; text is cut at VC_FIELD_TEXT and cleaned: bytes that are not UTF-8 and control
- *  characters become '?'. A setter that does not fit the field's type does nothing. */
+/** Setters. A field that is there already is replaced, a surplus one dropped; text is cut at VC_FIELD_TEXT and made
+ *  printable (vc_str_clean). A setter that does not fit the field's type does nothing. */
 void vc_event_text(struct vc_event *e, enum vc_field field, struct vc_str text);
 void vc_event_number(struct vc_event *e, enum vc_field field, uint64_t number);
 /** @fingerprint: the first 4 bytes of the secret's SHA-256. */
 void vc_event_secret(struct vc_event *e, enum vc_field field, const uint8_t fingerprint[4]);
 
-/** Renderings; both NUL-terminated, without a newline. Return the length, or 0 when @cap is too small (1 KiB is enough
- *  for text, 4 KiB for JSON). Text: "tls.up login 7 version=TLSv1.3 ..."; JSON: one object, always well-formed. */
+/** Renderings; both NUL-terminated, without a newline. Return the length, or 0 when @cap is too small (4 KiB is always
+ *  enough). Text: "tls.up login 7 version=TLSv1.3 ..."; JSON: one object, always well-formed. */
 size_t vc_event_print(const struct vc_event *e, char *out, size_t cap);
 size_t vc_event_print_json(const struct vc_event *e, char *out, size_t cap);
 

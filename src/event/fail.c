@@ -1,5 +1,7 @@
 #include "event/fail.h"
 
+#include "base/str.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,15 +91,13 @@ int vc_fail_set(struct vc_fail *fail, enum vc_cause cause, int sys_errno, const 
         return -1;
     fail->cause = cause;
     fail->sys_errno = sys_errno;
+    char raw[2 * sizeof(fail->detail)];
     va_list ap;
     va_start(ap, fmt);
-    if (vsnprintf(fail->detail, sizeof(fail->detail), fmt, ap) < 0)
-        fail->detail[0] = 0;
+    if (vsnprintf(raw, sizeof(raw), fmt, ap) < 0)
+        raw[0] = 0;
     va_end(ap);
-    for (char *c = fail->detail; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            *c = '?';
-    }
+    vc_str_clean(vc_str_of(raw), fail->detail, sizeof(fail->detail));
     return -1;
 }
 

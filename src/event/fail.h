@@ -136,7 +136,7 @@ enum vc_cause {
 struct vc_fail {
     enum vc_cause cause; /* phase, next and advice follow from it; also the metric's label */
     int sys_errno;       /* 0: no system call was involved */
-    char detail[160];    /* facts of this case, redacted where they are written; never a secret */
+    char detail[160];    /* facts of this case, printable, redacted where they are written; never a secret */
 };
 
 const char *vc_cause_name(enum vc_cause cause); /* "cookie-unknown": lower case, dashes */
@@ -145,8 +145,8 @@ enum vc_phase vc_cause_phase(enum vc_cause cause);
 enum vc_next vc_cause_next(enum vc_cause cause);
 const char *vc_next_name(enum vc_next next);
 
-/** Fills *fail (which may be NULL) and returns -1, so that a function can end with it. Control characters in the detail
- *  are escaped, too long a detail is cut. */
+/** Fills *fail (which may be NULL) and returns -1, so that a function can end with it. The detail is made printable
+ *  (vc_str_clean), too long a one is cut. */
 __attribute__((format(printf, 4, 5))) int vc_fail_set(struct vc_fail *fail, enum vc_cause cause, int sys_errno,
                                                       const char *fmt, ...);
 

@@ -78,3 +78,29 @@ uint64_t test_random(uint64_t *state)
     *state = x;
     return x;
 }
+
+void snapshot(const char *name, const char *text)
+{
+    char path[1024];
+    const char *how = getenv("VARCO_SNAPSHOTS");
+    (void)snprintf(path, sizeof(path), "%s/%s", VC_SNAPSHOTS, name);
+    FILE *f = fopen(path, how && strcmp(how, "write") == 0 ? "wb" : "rb");
+    if (!f)
+        fail_msg("%s: cannot be opened; VARCO_SNAPSHOTS=write makes it", path);
+    if (how && strcmp(how, "write") == 0) {
+        if (fputs(text, f) < 0 || fclose(f) != 0)
+            fail_msg("%s: cannot be written", path);
+        return;
+    }
+    size_t len = strlen(text);
+    char *old = malloc(len + 2);
+    size_t n = old ? fread(old, 1, len + 1, f) : 0;
+    size_t same = 0, line = 1;
+    for (; old && same < n && same < len && old[same] == text[same]; same++)
+        line += text[same] == '\n';
+    bool equal = same == len && n == len;
+    free(old);
+    (void)fclose(f);
+    if (!equal)
+        fail_msg("%s differs from line %zu on. If that is meant: VARCO_SNAPSHOTS=write, and commit it", path, line);
+}

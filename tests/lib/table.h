@@ -40,6 +40,10 @@ const char *vector_text(const json_t *obj, const char *key);
             fail_msg("case '%s': %s", (name), #condition);                                                             \
     } while (0)
 
+/** Compares with tests/snapshots/@name, so that a change of a table shows in the diff. VARCO_SNAPSHOTS=write writes the
+ *  file instead. */
+void snapshot(const char *name, const char *text);
+
 /** A repeatable random stream for tests (xorshift); the seed is printed by whoever starts it. */
 uint64_t test_random(uint64_t *state);
 
