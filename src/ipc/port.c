@@ -102,6 +102,16 @@ static void read_messages(struct vc_port *p)
     }
 }
 
+void vc_port_drain(struct vc_port *p)
+{
+    while (p->fd >= 0) {
+        struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
+        if (poll(&pfd, 1, 0) <= 0)
+            return;
+        read_messages(p); /* the end closes it */
+    }
+}
+
 static void on_ready(struct vc_watch *w, bool readable, bool writable)
 {
     struct vc_port *p = w->owner;

@@ -39,6 +39,8 @@ static inline bool vc_port_is_open(const struct vc_port *p)
 int vc_port_send(struct vc_port *p, const struct vc_msg *m, int fd);
 /** As send, but rather drops than waits: for packets and events. Returns 0, or 1 when it was dropped. */
 int vc_port_offer(struct vc_port *p, const struct vc_msg *m);
+/** Handles everything that the peer has sent: its last words, when it has ended. Does not block. */
+void vc_port_drain(struct vc_port *p);
 /** Blocks until the queue is written or the peer is gone or @timeout_ms have passed: for the last words of a process. */
 void vc_port_flush(struct vc_port *p, int timeout_ms);
 

@@ -100,7 +100,7 @@
     F(TEXT, device, 16) F(TEXT, cert_hash, 40)                      /* fd: the configuration, to be read from offset 0 */
 #define VC_MSG_PASSWORD_FILE(F)                                     /* fd: read from offset 0 */
 #define VC_MSG_CONTROL_SOCKET(F)                                    /* fd: a listening Unix socket */
-#define VC_MSG_PLEASE(F) F(U8, what, 0)                             /* enum vc_please */
+#define VC_MSG_PLEASE(F) F(U8, what, 0) F(U8, role, 0) F(U16, index, 0) /* enum vc_please; whom to REPLACE */
 #define VC_MSG_SIGN(F)   F(U64, handshake, 0) F(U16, key, 0) F(U16, scheme, 0) F(BYTES, tbs, 4300)
 #define VC_MSG_SIGNED(F) F(U64, handshake, 0) F(U8, ok, 0) F(BYTES, signature, 2048)
 #define VC_MSG_LOGIN(F)  F(U64, conn, 0) F(U8, kind, 0) F(ENDPOINT, source, 0) F(U8, has, 0) F(U64, opaque, 0) \
@@ -173,7 +173,14 @@ enum vc_ipc_type {
 };
 
 /** What the authority may ask of the supervisor. */
-enum vc_please { VC_PLEASE_STOP, VC_PLEASE_RELOAD, VC_PLEASE_STORY_ON, VC_PLEASE_STORY_OFF, VC_N_PLEASE };
+enum vc_please {
+    VC_PLEASE_STOP,
+    VC_PLEASE_RELOAD,
+    VC_PLEASE_STORY_ON,
+    VC_PLEASE_STORY_OFF,
+    VC_PLEASE_REPLACE, /* end a process that broke the schema or does not answer; a fresh one takes its place */
+    VC_N_PLEASE
+};
 
 /** Bits of LOGIN.has. */
 #define VC_HAS_OPAQUE 1

@@ -167,7 +167,11 @@ void vc_children_reap(struct vc_children *cs)
         if (c->pid <= 0 || waitpid(c->pid, &status, WNOHANG) != c->pid)
             continue;
         bool young = vc_clock_mono_ns() - c->started_ns < 1000000000U;
+        pid_t pid = c->pid;
+        c->pid = 0; /* reaped: nobody may signal it any more */
+        vc_port_drain(&c->port); /* why it ended, if it could say so */
         vc_port_close(&c->port);
+        c->pid = pid;
         cs->ops->ended(cs->owner, c, status, false);
         c->pid = 0;
         c->ready = false;

@@ -49,6 +49,9 @@ struct vc_gateway {
     struct vc_children children;
     bool told_up, story, stopping;
     uint64_t stop_by_ns;
+    uint64_t passwords_ns; /* when to look at the password file again */
+    dev_t passwords_dev;   /* the one that the authority has */
+    ino_t passwords_ino;
     int ready_pipe; /* the parent that waits for a daemon to be up; -1 */
 };
 

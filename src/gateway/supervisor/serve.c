@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,6 +69,34 @@ static int setup_signer(struct vc_gateway *g, struct vc_child_process *c, struct
     return r;
 }
 
+/** The password file's fd, for the authority. What changed in place it sees itself, through the fd that it has. */
+static int send_passwords(struct vc_gateway *g, struct vc_child_process *c)
+{
+    const struct vc_msg m = {.type = VC_IPC_PASSWORD_FILE};
+    struct stat st;
+    int fd = open(g->conf.passwd_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0) {
+        g->passwords_dev = st.st_dev;
+        g->passwords_ino = st.st_ino;
+    }
+    return send_fd(c, &m, fd, true);
+}
+
+/** Once a second: tools replace the file by a new one under its name. */
+static void watch_passwords(struct vc_gateway *g, uint64_t now_ns)
+{
+    struct vc_child_process *authority = vc_children_find(&g->children, VC_ROLE_AUTHORITY, 0);
+    struct stat st;
+    if (now_ns < g->passwords_ns)
+        return;
+    g->passwords_ns = now_ns + 1000000000ULL;
+    if (authority && authority->ready && stat(g->conf.passwd_file, &st) == 0 &&
+        (st.st_dev != g->passwords_dev || st.st_ino != g->passwords_ino))
+        (void)send_passwords(g, authority);
+}
+
 static int setup_authority(struct vc_gateway *g, struct vc_child_process *c, struct vc_fail *fail)
 {
     int config = vc_file_memory("varcod.conf", g->config_bytes, g->config_len, fail);
@@ -82,12 +111,8 @@ static int setup_authority(struct vc_gateway *g, struct vc_child_process *c, str
                                            .cert_hash = vc_str_of(g->pair.cert_hash)}};
     if (send_fd(c, &m, config, true) != 0)
         return -1;
-    int passwords = open(g->conf.passwd_file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (passwords < 0)
+    if (send_passwords(g, c) != 0)
         return vc_fail_set(fail, VC_CAUSE_CONFIG, errno, "%s", g->conf.passwd_file);
-    m = (struct vc_msg){.type = VC_IPC_PASSWORD_FILE};
-    if (send_fd(c, &m, passwords, true) != 0)
-        return -1;
     m = (struct vc_msg){.type = VC_IPC_CONTROL_SOCKET};
     return g->control >= 0 ? send_fd(c, &m, g->control, false) : 0;
 }
@@ -188,6 +213,14 @@ static void begin_stop(struct vc_gateway *g)
     vc_children_tell_stop(&g->children, VC_ROLE_TUNNEL);
 }
 
+/** Ends a process on the authority's word; that it died brings its successor. */
+static void replace(struct vc_gateway *g, enum vc_role role, uint16_t index)
+{
+    const struct vc_child_process *c = vc_children_find(&g->children, role, index);
+    if (c && c->pid > 0 && role != VC_ROLE_AUTHORITY)
+        (void)kill(c->pid, SIGKILL);
+}
+
 static void message(void *owner, struct vc_child_process *c, const struct vc_msg *m, int fd)
 {
     struct vc_gateway *g = owner;
@@ -209,6 +242,8 @@ static void message(void *owner, struct vc_child_process *c, const struct vc_msg
             g->story = true;
         else if (m->PLEASE.what == VC_PLEASE_STORY_OFF)
             g->story = false;
+        else if (m->PLEASE.what == VC_PLEASE_REPLACE && m->PLEASE.role < VC_N_ROLES)
+            replace(g, (enum vc_role)m->PLEASE.role, m->PLEASE.index);
         break;
     default:
         break;
@@ -271,6 +306,8 @@ static void ended(void *owner, struct vc_child_process *c, int status, bool malf
     vc_event_number(&e, VC_FIELD_COUNT, c->index);
     vc_event_number(&e, VC_FIELD_PID, (uint64_t)c->pid);
     (void)malformed;
+    if (c->role == VC_ROLE_AUTHORITY)
+        g->story = false; /* who followed the events is gone with it */
     if (!g->stopping) {
         if (WIFSIGNALED(status))
             vc_fail_set(&e.fail, VC_CAUSE_CHILD_DIED, 0, "signal %d", WTERMSIG(status));
@@ -306,16 +343,18 @@ static void on_signal(struct vc_watch *w, bool readable, bool writable)
 static uint64_t due(void *owner)
 {
     const struct vc_gateway *g = owner;
-    uint64_t d = vc_children_due(&g->children);
-    return g->stopping && g->stop_by_ns < d ? g->stop_by_ns : d;
+    uint64_t d = vc_children_due(&g->children), own = g->stopping ? g->stop_by_ns : g->passwords_ns;
+    return own < d ? own : d;
 }
 
 static void tick(void *owner, uint64_t now_ns)
 {
     struct vc_gateway *g = owner;
     vc_children_tick(&g->children, now_ns);
-    if (!g->stopping)
+    if (!g->stopping) {
+        watch_passwords(g, now_ns);
         return;
+    }
     if (now_ns >= g->stop_by_ns)
         vc_children_kill(&g->children, SIGKILL);
     if (vc_children_alive(&g->children, VC_ROLE_TUNNEL) + vc_children_alive(&g->children, VC_ROLE_PORTAL) > 0)

@@ -1,0 +1,400 @@
+/* The life of a session: it begins with a login's success, is in the store before the client hears of it, and ends
+ * once: by its client, by a timeout or by an administrator. */
+#include "gateway/authority/authority.h"
+
+#include "crypto/hash.h"
+#include "sys/random.h"
+
+#include <string.h>
+
+#define NS 1000000000ULL
+
+/* Waiting sessions have their addresses too: more of them than clients at once can only be left-overs. */
+static size_t members_max(const struct vc_authority *a)
+{
+    return 2 * (size_t)a->conf.max_clients + 256;
+}
+
+static int64_t wall_s(void)
+{
+    return (int64_t)(vc_clock_wall_ns() / NS);
+}
+
+/** The wall clock's reading of a time to come. */
+static int64_t wall_of(const struct vc_authority *a, uint64_t mono_ns)
+{
+    uint64_t now = vc_authority_now(a);
+    return wall_s() + (mono_ns > now ? (int64_t)((mono_ns - now) / NS) : 0);
+}
+
+/* ---- the store ---- */
+
+static void store_failed(struct vc_authority *a, uint64_t session, const struct vc_fail *fail)
+{
+    if (a->store_failed)
+        return; /* said once, until it works again */
+    a->store_failed = true;
+    struct vc_event e = vc_authority_event(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, 0, session);
+    vc_event_text(&e, VC_FIELD_FILE, VC_STR(VC_AUTHORITY_STORE));
+    e.fail = *fail;
+    vc_authority_emit(a, &e);
+}
+
+static struct vc_store_row row_of(const struct vc_authority *a, const struct vc_member *m)
+{
+    const struct vc_member_tunnel *t = m->pending.generation ? &m->pending : &m->live;
+    struct vc_store_row row = {.id = m->id,
+                               .source = m->source.ip,
+                               .created_s = m->created_s,
+                               .ends_s = m->end_ns == UINT64_MAX ? 0 : wall_of(a, m->end_ns),
+                               .waits_s = vc_member_is_live(m) ? 0 : wall_of(a, m->wait_ns),
+                               .v4 = m->v4,
+                               .v6 = m->v6,
+                               .generation = m->generation,
+                               .rx_bytes = m->rx_bytes,
+                               .tx_bytes = m->tx_bytes};
+    memcpy(row.token_hash, m->token_hash, sizeof(row.token_hash));
+    memcpy(row.dtls_id, t->dtls_id, sizeof(row.dtls_id));
+    (void)vc_str_copy(vc_str_of(m->user), row.user, sizeof(row.user));
+    (void)vc_str_copy(vc_str_of(m->group), row.group, sizeof(row.group));
+    (void)vc_str_copy(vc_str_of(m->agent), row.agent, sizeof(row.agent));
+    return row;
+}
+
+static int put(struct vc_authority *a, struct vc_member *m, struct vc_fail *fail)
+{
+    struct vc_store_row row = row_of(a, m);
+    int r = vc_store_put(a->store, &row, fail);
+    m->dirty = r != 0;
+    if (r == 0)
+        a->store_failed = false;
+    else
+        store_failed(a, m->id, fail);
+    return r;
+}
+
+void vc_sessions_save(struct vc_authority *a, struct vc_member *m)
+{
+    struct vc_fail fail;
+    if (!m->token_void)
+        (void)put(a, m, &fail);
+}
+
+static void forget_row(struct vc_authority *a, uint64_t id)
+{
+    struct vc_fail fail;
+    if (vc_store_remove(a->store, id, &fail) == 0)
+        return;
+    store_failed(a, id, &fail);
+    if (a->n_unremoved < sizeof(a->unremoved) / sizeof(a->unremoved[0]))
+        a->unremoved[a->n_unremoved++] = id; /* a token that was ended must not rise with our next life */
+}
+
+/* ---- begin ---- */
+
+static bool room_for(struct vc_authority *a, const char *user, enum vc_login_error *error, struct vc_fail *fail)
+{
+    struct vc_member *fresh;
+    if (a->conf.max_same_clients > 0 && vc_members_of_user(&a->members, user, &fresh) >= a->conf.max_same_clients) {
+        if (!fresh) {
+            *error = VC_LOGIN_ERROR_TOO_MANY;
+            vc_fail_set(fail, VC_CAUSE_MAX_SAME_CLIENTS, 0, "max-same-clients is %u", a->conf.max_same_clients);
+            return false;
+        }
+        vc_sessions_end(a, fresh, VC_CAUSE_MAX_SAME_CLIENTS, NULL); /* a login that came to nothing blocks nobody */
+    }
+    if (vc_members_count(&a->members) >= a->conf.max_clients || a->members.n >= members_max(a)) {
+        *error = VC_LOGIN_ERROR_FULL;
+        vc_fail_set(fail, VC_CAUSE_MAX_CLIENTS, 0, "max-clients is %u", a->conf.max_clients);
+        return false;
+    }
+    return true;
+}
+
+/** A new number, and a token that is told once: only its hash is kept. */
+static struct vc_member *add(struct vc_authority *a, uint8_t token[32])
+{
+    uint8_t hash[VC_HASH_MAX];
+    uint64_t id;
+    vc_random(token, 32);
+    do
+        id = vc_random_u64() & 0x7fffffffU;
+    while (id == 0 || vc_members_find(&a->members, id));
+    const struct vc_piece piece = {token, 32};
+    return vc_hash(VC_HASH_SHA256, &piece, 1, hash) == 0 ? vc_members_add(&a->members, id, hash) : NULL;
+}
+
+struct vc_member *vc_sessions_begin(struct vc_authority *a, const struct vc_login *login, const struct vc_job *job,
+                                    uint8_t token[32], enum vc_login_error *error, struct vc_fail *fail)
+{
+    uint64_t now = vc_authority_now(a);
+    *error = VC_LOGIN_ERROR_BUSY;
+    if (!room_for(a, login->user, error, fail))
+        return NULL;
+    struct vc_member *m = add(a, token);
+    if (!m) {
+        vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "a session");
+        return NULL;
+    }
+    (void)vc_str_copy(vc_str_of(login->user), m->user, sizeof(m->user));
+    (void)vc_str_copy(vc_str_of(login->granted), m->group, sizeof(m->group));
+    (void)vc_str_copy(vc_str_of(job->agent), m->agent, sizeof(m->agent));
+    m->source = job->source;
+    m->created_s = wall_s();
+    m->created_ns = now;
+    if (a->conf.session_timeout_s > 0)
+        m->end_ns = now + a->conf.session_timeout_s * NS;
+    m->wait_ns = now + a->conf.cookie_timeout_s * NS;
+    vc_member_schedule(&a->members, m);
+    if (put(a, m, fail) != 0) { /* what is not in the store would be lost with us: then rather no session */
+        vc_members_remove(&a->members, m, VC_CAUSE_STORE);
+        return NULL;
+    }
+    return m;
+}
+
+/* ---- end ---- */
+
+static void count_end(struct vc_authority *a, const struct vc_member *m, uint64_t seconds)
+{
+    a->stats.handled++;
+    a->stats.session_s += seconds;
+    if (seconds > a->stats.session_max_s)
+        a->stats.session_max_s = seconds;
+    a->stats.rx += m->rx_bytes;
+    a->stats.tx += m->tx_bytes;
+    if (m->end_cause == VC_CAUSE_SESSION_TIMEOUT)
+        a->stats.timed_out++;
+    else if (m->end_cause == VC_CAUSE_IDLE_TIMEOUT)
+        a->stats.idle_out++;
+    else if (m->end_cause == VC_CAUSE_COOKIE_EXPIRED)
+        a->stats.errors++;
+}
+
+void vc_sessions_finish(struct vc_authority *a, struct vc_member *m)
+{
+    uint64_t seconds = (vc_authority_now(a) - m->created_ns) / NS;
+    struct vc_event e = vc_authority_event(VC_EVENT_SESSION_ENDED, VC_OUTCOME_OK, 0, m->id);
+    char ip[VC_IP_TEXT];
+    if (vc_member_is_live(m)) { /* its tunnel said nothing more */
+        m->rx_bytes += m->live_rx;
+        m->tx_bytes += m->live_tx;
+    }
+    e.fail.cause = m->end_cause;
+    vc_event_text(&e, VC_FIELD_USER, vc_str_of(m->user));
+    if (m->v4.family != VC_FAMILY_NONE) {
+        vc_ip_print(&m->v4, ip);
+        vc_event_text(&e, VC_FIELD_ADDRESS4, vc_str_of(ip));
+    }
+    if (m->v6.family != VC_FAMILY_NONE) {
+        vc_ip_print(&m->v6, ip);
+        vc_event_text(&e, VC_FIELD_ADDRESS6, vc_str_of(ip));
+    }
+    vc_event_number(&e, VC_FIELD_BYTES_IN, m->rx_bytes);
+    vc_event_number(&e, VC_FIELD_BYTES_OUT, m->tx_bytes);
+    vc_event_number(&e, VC_FIELD_SECONDS, seconds);
+    vc_authority_emit(a, &e);
+    count_end(a, m, seconds);
+    if (m->leased) {
+        vc_tunnels_route(a, m, VC_NO_TUNNEL);
+        vc_leases_free(&a->leases, &m->v4, &m->v6);
+    }
+    vc_members_remove(&a->members, m, m->end_cause);
+}
+
+void vc_sessions_end(struct vc_authority *a, struct vc_member *m, enum vc_cause cause, const char *bye)
+{
+    if (m->closing_ns != 0)
+        return;
+    m->end_cause = cause;
+    vc_members_void_token(&a->members, m, cause);
+    forget_row(a, m->id);
+    if (m->pending.generation != 0)
+        vc_tunnels_close(a, m, &m->pending, VC_CLOSE_BYE, cause, bye);
+    if (!vc_member_is_live(m)) {
+        vc_sessions_finish(a, m);
+        return;
+    }
+    vc_tunnels_close(a, m, &m->live, VC_CLOSE_BYE, cause, bye);
+    m->pending = (struct vc_member_tunnel){.process = VC_NO_TUNNEL};
+    m->closing_ns = vc_authority_now(a) + VC_CLOSING_S * NS; /* nobody else gets its addresses before it is down */
+    vc_member_schedule(&a->members, m);
+}
+
+void vc_sessions_leave(struct vc_authority *a, struct vc_member *m, enum vc_cause cause, const char *bye)
+{
+    if (!a->conf.persistent_cookies) {
+        vc_sessions_end(a, m, cause, bye);
+        return;
+    }
+    if (m->pending.generation != 0)
+        vc_tunnels_close(a, m, &m->pending, VC_CLOSE_BYE, cause, bye);
+    vc_tunnels_close(a, m, &m->live, VC_CLOSE_BYE, cause, bye); /* its DOWN makes the session wait */
+}
+
+void vc_sessions_wait(struct vc_authority *a, struct vc_member *m)
+{
+    m->live = (struct vc_member_tunnel){.process = VC_NO_TUNNEL};
+    m->live_rx = m->live_tx = m->live_idle_s = 0;
+    m->dtls_up = false;
+    m->wait_ns = vc_authority_now(a) + a->conf.cookie_timeout_s * NS;
+    vc_member_schedule(&a->members, m);
+    vc_sessions_save(a, m);
+}
+
+/* ---- another life ---- */
+
+static uint64_t clamped(int64_t seconds, uint64_t least, uint64_t most)
+{
+    uint64_t s = seconds < 0 ? 0 : (uint64_t)seconds;
+    return s < least ? least : s > most ? most : s;
+}
+
+struct loading {
+    struct vc_authority *a;
+    int64_t now_s, alive_s; /* alive: when our last life was seen to live, not in the future */
+    uint64_t over[256];     /* rows that are of no use any more */
+    unsigned n_over;
+};
+
+/** Remaining lifetimes are computed here, once: afterwards the wall clock may do what it likes. */
+static int load_row(void *arg, const struct vc_store_row *row)
+{
+    struct loading *l = arg;
+    struct vc_authority *a = l->a;
+    uint64_t now = vc_authority_now(a), cookie_s = a->conf.cookie_timeout_s, waits;
+    bool ended = row->ends_s != 0 && row->ends_s <= l->now_s;
+    if (row->waits_s ==
+        0) /* it was up: since the end of our last life it waits, or its tunnel lives on and will say so */
+        waits = clamped(l->alive_s + VC_ALIVE_S + (int64_t)cookie_s - l->now_s, VC_RESTORED_S, cookie_s);
+    else
+        waits = clamped(row->waits_s - l->now_s, 0, cookie_s);
+    if (ended || waits == 0 || a->members.n >= members_max(a)) {
+        if (l->n_over < sizeof(l->over) / sizeof(l->over[0]))
+            l->over[l->n_over++] = row->id;
+        return 0;
+    }
+    struct vc_member *m = vc_members_add(&a->members, row->id, row->token_hash);
+    if (!m)
+        return -1;
+    (void)vc_str_copy(vc_str_of(row->user), m->user, sizeof(m->user));
+    (void)vc_str_copy(vc_str_of(row->group), m->group, sizeof(m->group));
+    (void)vc_str_copy(vc_str_of(row->agent), m->agent, sizeof(m->agent));
+    m->source.ip = row->source;
+    m->created_s = row->created_s;
+    uint64_t age = clamped(l->now_s - row->created_s, 0, now / NS);
+    m->created_ns = now - age * NS;
+    if (row->ends_s != 0)
+        m->end_ns =
+            now +
+            clamped(row->ends_s - l->now_s, 1, a->conf.session_timeout_s ? a->conf.session_timeout_s : UINT32_MAX) * NS;
+    m->wait_ns = now + waits * NS;
+    m->generation = row->generation;
+    m->connected_once = row->generation > 0;
+    m->restored = row->waits_s == 0;
+    memcpy(m->live.dtls_id, row->dtls_id, sizeof(m->live.dtls_id));
+    m->rx_bytes = row->rx_bytes;
+    m->tx_bytes = row->tx_bytes;
+    bool has_lease = row->v4.family != VC_FAMILY_NONE || row->v6.family != VC_FAMILY_NONE;
+    if (has_lease &&
+        vc_leases_claim(&a->leases, &row->v4, &row->v6)) { /* else the pools have changed: it gets new ones */
+        m->v4 = row->v4;
+        m->v6 = row->v6;
+        m->v6_len = a->conf.ipv6_subnet_prefix;
+        m->leased = true;
+    }
+    vc_member_schedule(&a->members, m);
+    return 0;
+}
+
+int vc_sessions_load(struct vc_authority *a, struct vc_fail *fail)
+{
+    struct loading l = {.a = a, .now_s = wall_s()};
+    l.alive_s = vc_store_last_alive(a->store);
+    if (l.alive_s > l.now_s)
+        l.alive_s = l.now_s;
+    *fail = (struct vc_fail){0};
+    if (vc_store_load(a->store, load_row, &l, fail) != 0)
+        return fail->cause ? -1 : vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "the sessions of the store");
+    for (unsigned i = 0; i < l.n_over; i++)
+        forget_row(a, l.over[i]);
+    return 0;
+}
+
+void vc_sessions_stop(struct vc_authority *a)
+{
+    struct vc_member *m;
+    struct vc_fail fail;
+    for (size_t at = 0; (m = vc_members_next(&a->members, &at));) {
+        if (vc_member_is_live(m)) {
+            m->rx_bytes += m->live_rx;
+            m->tx_bytes += m->live_tx;
+            vc_sessions_wait(a, m);
+        } else if (m->dirty) {
+            vc_sessions_save(a, m);
+        }
+    }
+    (void)vc_store_alive(a->store, wall_s(), &fail);
+}
+
+/* ---- time ---- */
+
+uint64_t vc_sessions_due(const struct vc_authority *a)
+{
+    const struct vc_heap_node *first = vc_heap_first(&a->members.deadlines);
+    uint64_t due = first ? first->due : UINT64_MAX;
+    return a->alive_ns < due ? a->alive_ns : due;
+}
+
+static void sign_of_life(struct vc_authority *a, uint64_t now_ns)
+{
+    struct vc_fail fail;
+    struct vc_member *m;
+    bool was_failed = a->store_failed;
+    a->alive_ns = now_ns + VC_ALIVE_S * NS;
+    if (vc_store_alive(a->store, wall_s(), &fail) != 0) {
+        store_failed(a, 0, &fail);
+        return;
+    }
+    a->store_failed = false;
+    if (!was_failed && a->n_unremoved == 0)
+        return;
+    for (size_t at = 0; (m = vc_members_next(&a->members, &at));) {
+        if (m->dirty)
+            vc_sessions_save(a, m);
+    }
+    unsigned n = a->n_unremoved;
+    a->n_unremoved = 0;
+    for (unsigned i = 0; i < n; i++)
+        forget_row(a, a->unremoved[i]);
+}
+
+static void on_due(struct vc_authority *a, struct vc_member *m, uint64_t now_ns)
+{
+    switch (vc_member_happens(m, now_ns)) {
+    case VC_MEMBER_CLOSED:
+        vc_sessions_finish(a, m);
+        return;
+    case VC_MEMBER_SESSION_OVER:
+        vc_sessions_end(a, m, VC_CAUSE_SESSION_TIMEOUT, "Max time exceeded");
+        return;
+    case VC_MEMBER_COOKIE_OVER:
+        vc_sessions_end(a, m, VC_CAUSE_COOKIE_EXPIRED, NULL);
+        return;
+    case VC_MEMBER_NOT_TAKEN_UP:
+        m->pending = (struct vc_member_tunnel){.process = VC_NO_TUNNEL};
+        break;
+    case VC_MEMBER_NOTHING:
+        break;
+    }
+    vc_member_schedule(&a->members, m);
+}
+
+void vc_sessions_tick(struct vc_authority *a, uint64_t now_ns)
+{
+    const struct vc_heap_node *first;
+    while ((first = vc_heap_first(&a->members.deadlines)) && first->due <= now_ns)
+        on_due(a, first->owner, now_ns);
+    if (a->alive_ns <= now_ns)
+        sign_of_life(a, now_ns);
+}

@@ -1,0 +1,265 @@
+#include "gateway/authority/store.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+
+#define VERSION 1
+
+struct vc_store {
+    sqlite3 *db;
+    sqlite3_stmt *put, *remove, *alive;
+};
+
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE sessions("
+    " id INTEGER PRIMARY KEY, token_hash BLOB NOT NULL UNIQUE, user TEXT NOT NULL, grp TEXT NOT NULL,"
+    " agent TEXT NOT NULL, source TEXT NOT NULL, created_s INTEGER NOT NULL, ends_s INTEGER NOT NULL,"
+    " waits_s INTEGER NOT NULL, v4 TEXT UNIQUE, v6 TEXT UNIQUE, generation INTEGER NOT NULL, dtls_id BLOB NOT NULL,"
+    " rx_bytes INTEGER NOT NULL, tx_bytes INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE gateway(one INTEGER PRIMARY KEY CHECK (one = 1), alive_s INTEGER NOT NULL) STRICT;"
+    "PRAGMA user_version = 1;"
+    "COMMIT;";
+
+/* not REPLACE: that would throw out whoever has the address */
+static const char put_sql[] =
+    "INSERT INTO sessions(id, token_hash, user, grp, agent, source, created_s, ends_s, waits_s, v4, v6, generation,"
+    " dtls_id, rx_bytes, tx_bytes) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+    " ON CONFLICT(id) DO UPDATE SET agent = ?5, source = ?6, waits_s = ?9, v4 = ?10, v6 = ?11, generation = ?12,"
+    " dtls_id = ?13, rx_bytes = ?14, tx_bytes = ?15";
+static const char remove_sql[] = "DELETE FROM sessions WHERE id = ?1";
+static const char alive_sql[] =
+    "INSERT INTO gateway(one, alive_s) VALUES(1, ?1) ON CONFLICT(one) DO UPDATE SET alive_s = ?1";
+static const char load_sql[] = "SELECT id, token_hash, user, grp, agent, source, created_s, ends_s, waits_s, v4, v6,"
+                               " generation, dtls_id, rx_bytes, tx_bytes FROM sessions ORDER BY id";
+
+static int failed(struct vc_store *s, const char *what, struct vc_fail *fail)
+{
+    return vc_fail_set(fail, VC_CAUSE_STORE, sqlite3_system_errno(s->db), "%s: %s", what, sqlite3_errmsg(s->db));
+}
+
+static int run(struct vc_store *s, const char *sql, const char *what, struct vc_fail *fail)
+{
+    return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : failed(s, what, fail);
+}
+
+/** The first column of the first row: a number, or (with @text) some text. */
+static int ask(struct vc_store *s, const char *sql, int64_t *number, char *text, size_t cap)
+{
+    sqlite3_stmt *q = NULL;
+    int r = -1;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW) {
+        *number = sqlite3_column_int64(q, 0);
+        if (text)
+            (void)vc_str_copy(vc_str_of((const char *)sqlite3_column_text(q, 0)), text, cap);
+        r = 0;
+    }
+    (void)sqlite3_finalize(q);
+    return r;
+}
+
+static int check(struct vc_store *s, struct vc_fail *fail)
+{
+    char text[100] = "";
+    int64_t version;
+    if (ask(s, "PRAGMA quick_check(1)", &version, text, sizeof(text)) != 0)
+        return failed(s, "damaged or not a store", fail);
+    if (!vc_str_eq(vc_str_of(text), VC_STR("ok")))
+        return vc_fail_set(fail, VC_CAUSE_STORE, 0, "damaged (%s): mend it with sqlite3, or move it away", text);
+    if (ask(s, "PRAGMA user_version", &version, NULL, 0) != 0)
+        return failed(s, "its version cannot be read", fail);
+    if (version > VERSION)
+        return vc_fail_set(fail, VC_CAUSE_STORE, 0, "a newer Varco wrote it (version %lld)", (long long)version);
+    return version == 0 ? run(s, schema, "the tables cannot be made", fail) : 0;
+}
+
+/* SQLite would make an absolute path of the name; we may enter our directory, but perhaps not the ones above it. */
+static int as_it_is(sqlite3_vfs *vfs, const char *name, int cap, char *out)
+{
+    (void)vfs;
+    return vc_str_copy(vc_str_of(name), out, (size_t)cap) ? SQLITE_OK : SQLITE_CANTOPEN;
+}
+
+static const char *here(void)
+{
+    static sqlite3_vfs vfs;
+    if (!vfs.zName) {
+        const sqlite3_vfs *usual = sqlite3_vfs_find(NULL);
+        if (!usual)
+            return NULL;
+        vfs = *usual;
+        vfs.zName = "here";
+        vfs.pNext = NULL;
+        vfs.xFullPathname = as_it_is;
+        (void)sqlite3_vfs_register(&vfs, 0);
+    }
+    return vfs.zName;
+}
+
+int vc_store_open(struct vc_store **store, const char *file, struct vc_fail *fail)
+{
+    struct vc_store *s = calloc(1, sizeof(*s));
+    const unsigned flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    *store = NULL;
+    if (!s)
+        return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "%s", file);
+    int r = sqlite3_open_v2(file, &s->db, (int)flags, here()) == SQLITE_OK ? 0 : -1;
+    if (r != 0 && !s->db)
+        vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "%s", file);
+    else if (r != 0)
+        (void)failed(s, file, fail);
+    if (r == 0)
+        (void)sqlite3_busy_timeout(s->db, 100);
+    /* nobody else opens it: no shared memory file, and a second process finds it locked */
+    if (r == 0 &&
+        (run(s, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;", file,
+             fail) != 0 ||
+         run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", file, fail) != 0 || check(s, fail) != 0))
+        r = -1;
+    if (r == 0 &&
+        (sqlite3_prepare_v3(s->db, put_sql, -1, SQLITE_PREPARE_PERSISTENT, &s->put, NULL) != SQLITE_OK ||
+         sqlite3_prepare_v3(s->db, remove_sql, -1, SQLITE_PREPARE_PERSISTENT, &s->remove, NULL) != SQLITE_OK ||
+         sqlite3_prepare_v3(s->db, alive_sql, -1, SQLITE_PREPARE_PERSISTENT, &s->alive, NULL) != SQLITE_OK))
+        r = failed(s, file, fail);
+    if (r != 0) {
+        vc_store_close(s);
+        return -1;
+    }
+    *store = s;
+    return 0;
+}
+
+void vc_store_close(struct vc_store *s)
+{
+    if (!s)
+        return;
+    (void)sqlite3_finalize(s->put);
+    (void)sqlite3_finalize(s->remove);
+    (void)sqlite3_finalize(s->alive);
+    (void)sqlite3_close(s->db);
+    free(s);
+}
+
+static bool take_text(sqlite3_stmt *q, int column, char *to, size_t cap)
+{
+    return vc_str_copy((struct vc_str){.at = (const char *)sqlite3_column_text(q, column),
+                                       .len = (size_t)sqlite3_column_bytes(q, column)},
+                       to, cap);
+}
+
+static bool take_blob(sqlite3_stmt *q, int column, uint8_t to[32])
+{
+    if (sqlite3_column_bytes(q, column) != 32)
+        return false;
+    memcpy(to, sqlite3_column_blob(q, column), 32);
+    return true;
+}
+
+static bool take_ip(sqlite3_stmt *q, int column, struct vc_ip *ip)
+{
+    *ip = (struct vc_ip){0};
+    if (sqlite3_column_type(q, column) == SQLITE_NULL)
+        return true;
+    return vc_ip_parse((struct vc_str){.at = (const char *)sqlite3_column_text(q, column),
+                                       .len = (size_t)sqlite3_column_bytes(q, column)},
+                       ip);
+}
+
+static bool take_row(sqlite3_stmt *q, struct vc_store_row *row)
+{
+    *row = (struct vc_store_row){.id = (uint64_t)sqlite3_column_int64(q, 0),
+                                 .created_s = sqlite3_column_int64(q, 6),
+                                 .ends_s = sqlite3_column_int64(q, 7),
+                                 .waits_s = sqlite3_column_int64(q, 8),
+                                 .generation = (uint32_t)sqlite3_column_int64(q, 11),
+                                 .rx_bytes = (uint64_t)sqlite3_column_int64(q, 13),
+                                 .tx_bytes = (uint64_t)sqlite3_column_int64(q, 14)};
+    return take_blob(q, 1, row->token_hash) && take_text(q, 2, row->user, sizeof(row->user)) &&
+           take_text(q, 3, row->group, sizeof(row->group)) && take_text(q, 4, row->agent, sizeof(row->agent)) &&
+           (take_ip(q, 5, &row->source) || true) && take_ip(q, 9, &row->v4) && take_ip(q, 10, &row->v6) &&
+           take_blob(q, 12, row->dtls_id);
+}
+
+int vc_store_load(struct vc_store *s, int (*row)(void *arg, const struct vc_store_row *row), void *arg,
+                  struct vc_fail *fail)
+{
+    sqlite3_stmt *q = NULL;
+    struct vc_store_row one;
+    int step = sqlite3_prepare_v2(s->db, load_sql, -1, &q, NULL), r = 0;
+    if (step == SQLITE_OK) {
+        while (r == 0 && (step = sqlite3_step(q)) == SQLITE_ROW) {
+            if (take_row(q, &one))
+                r = row(arg, &one);
+            else
+                r = vc_fail_set(fail, VC_CAUSE_STORE, 0, "session %lld is malformed", (long long)one.id);
+        }
+    }
+    if (r == 0 && step != SQLITE_DONE)
+        r = failed(s, "sessions", fail);
+    (void)sqlite3_finalize(q);
+    return r;
+}
+
+static void put_text(sqlite3_stmt *q, int at, const char *text)
+{
+    (void)sqlite3_bind_text(q, at, text, -1, SQLITE_STATIC);
+}
+
+/** @text keeps the bytes until the statement is done. */
+static void put_ip(sqlite3_stmt *q, int at, const struct vc_ip *ip, char text[VC_IP_TEXT])
+{
+    vc_ip_print(ip, text);
+    if (ip->family == VC_FAMILY_NONE)
+        (void)sqlite3_bind_null(q, at);
+    else
+        put_text(q, at, text);
+}
+
+/** Runs a statement that gives no rows, and makes it ready for the next time. */
+static int done(struct vc_store *s, sqlite3_stmt *q, const char *what, struct vc_fail *fail)
+{
+    int r = sqlite3_step(q) == SQLITE_DONE ? 0 : failed(s, what, fail);
+    (void)sqlite3_reset(q);
+    (void)sqlite3_clear_bindings(q);
+    return r;
+}
+
+int vc_store_put(struct vc_store *s, const struct vc_store_row *row, struct vc_fail *fail)
+{
+    char v4[VC_IP_TEXT], v6[VC_IP_TEXT], source[VC_IP_TEXT];
+    vc_ip_print(&row->source, source);
+    (void)sqlite3_bind_int64(s->put, 1, (sqlite3_int64)row->id);
+    (void)sqlite3_bind_blob(s->put, 2, row->token_hash, sizeof(row->token_hash), SQLITE_STATIC);
+    put_text(s->put, 3, row->user);
+    put_text(s->put, 4, row->group);
+    put_text(s->put, 5, row->agent);
+    put_text(s->put, 6, source);
+    (void)sqlite3_bind_int64(s->put, 7, row->created_s);
+    (void)sqlite3_bind_int64(s->put, 8, row->ends_s);
+    (void)sqlite3_bind_int64(s->put, 9, row->waits_s);
+    put_ip(s->put, 10, &row->v4, v4);
+    put_ip(s->put, 11, &row->v6, v6);
+    (void)sqlite3_bind_int64(s->put, 12, row->generation);
+    (void)sqlite3_bind_blob(s->put, 13, row->dtls_id, sizeof(row->dtls_id), SQLITE_STATIC);
+    (void)sqlite3_bind_int64(s->put, 14, (sqlite3_int64)row->rx_bytes);
+    (void)sqlite3_bind_int64(s->put, 15, (sqlite3_int64)row->tx_bytes);
+    return done(s, s->put, "a session was not written", fail);
+}
+
+int vc_store_remove(struct vc_store *s, uint64_t id, struct vc_fail *fail)
+{
+    (void)sqlite3_bind_int64(s->remove, 1, (sqlite3_int64)id);
+    return done(s, s->remove, "a session was not removed", fail);
+}
+
+int vc_store_alive(struct vc_store *s, int64_t now_s, struct vc_fail *fail)
+{
+    (void)sqlite3_bind_int64(s->alive, 1, now_s);
+    return done(s, s->alive, "the time was not written", fail);
+}
+
+int64_t vc_store_last_alive(struct vc_store *s)
+{
+    int64_t at = 0;
+    return ask(s, "SELECT alive_s FROM gateway", &at, NULL, 0) == 0 ? at : 0;
+}
