@@ -139,10 +139,18 @@ bool vc_prefix_nth(const struct vc_prefix *p, uint64_t n, struct vc_ip *out)
     return true;
 }
 
+/** Bytes that an address of this family uses. */
+static size_t used(uint8_t family)
+{
+    return family == VC_FAMILY_V6 ? 16 : family == VC_FAMILY_V4 ? 4 : 0;
+}
+
 void vc_put_ip(struct vc_writer *w, const struct vc_ip *ip)
 {
+    uint8_t bytes[16] = {0}; /* one form for each address, so that memcmp compares */
+    memcpy(bytes, ip->bytes, used(ip->family));
     vc_put_u8(w, ip->family);
-    vc_put(w, ip->bytes, sizeof(ip->bytes));
+    vc_put(w, bytes, sizeof(bytes));
 }
 
 void vc_take_ip(struct vc_reader *r, struct vc_ip *ip)
@@ -151,10 +159,12 @@ void vc_take_ip(struct vc_reader *r, struct vc_ip *ip)
     vc_take_copy(r, ip->bytes, sizeof(ip->bytes));
     if (ip->family != VC_FAMILY_NONE && ip->family != VC_FAMILY_V4 && ip->family != VC_FAMILY_V6)
         r->bad = true;
+    for (size_t i = used(ip->family); i < sizeof(ip->bytes); i++) {
+        if (ip->bytes[i] != 0)
+            r->bad = true;
+    }
     if (r->bad)
         *ip = (struct vc_ip){0};
-    if (ip->family != VC_FAMILY_V6) /* one form for each address, so that memcmp compares */
-        memset(ip->bytes + (ip->family == VC_FAMILY_V4 ? 4 : 0), 0, ip->family == VC_FAMILY_V4 ? 12 : 16);
 }
 
 void vc_put_endpoint(struct vc_writer *w, const struct vc_endpoint *e)
@@ -179,9 +189,12 @@ void vc_take_prefix(struct vc_reader *r, struct vc_prefix *p)
 {
     vc_take_ip(r, &p->ip);
     p->len = vc_take_u8(r);
-    if (p->ip.family == VC_FAMILY_NONE ? p->len != 0 : p->len > bits_of(&p->ip))
+    struct vc_prefix cut = *p;
+    clear_host_bits(&cut);
+    if (p->len > 8 * used(p->ip.family) || !vc_ip_eq(&cut.ip, &p->ip))
         r->bad = true;
-    clear_host_bits(p);
+    if (r->bad)
+        *p = (struct vc_prefix){0};
 }
 
 bool vc_ip_is_loopback(const struct vc_ip *ip)

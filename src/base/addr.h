@@ -46,7 +46,8 @@ struct vc_ip vc_ip_mask4(uint8_t len);
 /** The @n-th address of the prefix counted from its network address; false when it lies outside. */
 bool vc_prefix_nth(const struct vc_prefix *p, uint64_t n, struct vc_ip *out);
 
-/** Values between processes: family byte and 16 bytes, always. An unknown family poisons the reader. */
+/** Values between processes: family byte and 16 bytes, always. What the writers do not write poisons the reader: an
+ *  unknown family, unused bytes or host bits that are not zero. */
 void vc_put_ip(struct vc_writer *w, const struct vc_ip *ip);
 void vc_take_ip(struct vc_reader *r, struct vc_ip *ip);
 void vc_put_endpoint(struct vc_writer *w, const struct vc_endpoint *e);
