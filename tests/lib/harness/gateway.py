@@ -3,6 +3,7 @@
     VARCO_GATEWAY   varcod (default) or ocserv
     VARCO_BUILD     folder with varcod and varcoctl; default build-san of the working tree, else build
 """
+import contextlib
 import json
 import os
 import re
@@ -33,10 +34,10 @@ def build_folder():
 
 
 class Users:
-    """An ocpasswd file, written by Debian's ocpasswd."""
+    """An ocpasswd file, written by Debian's ocpasswd or another tool with its options."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, tool=("ocpasswd",)):
+        self.path, self.tool = path, tool
         path.touch(mode=0o600)
 
     def set(self, name, password, groups=""):
@@ -53,16 +54,16 @@ class Users:
         self._tool("-u", name)
 
     def _tool(self, *argv, stdin=None):
-        netns.run("ocpasswd", "-c", str(self.path), *argv, stdin=stdin)
+        netns.run(*self.tool, "-c", str(self.path), *argv, stdin=stdin)
 
 
 class Gateway:
     """One gateway in the namespace `gateway`. Options are configuration keys with _ for -; a list repeats the key, None
     removes a default. The folder is the test's own: 0700, root's."""
 
-    def __init__(self, world, folder, certificate, users, options):
+    def __init__(self, world, folder, certificate, users, options, flavour=FLAVOUR):
         self.world, self.folder, self.certificate, self.users = world, folder, certificate, users
-        self.flavour = FLAVOUR
+        self.flavour = flavour
         self.namespace = world.gateway
         folder.mkdir(mode=0o700)
         self.config = folder / "gateway.conf"
@@ -81,7 +82,6 @@ class Gateway:
             "udp-port": 443,
             "run-as-user": "varco-net",
             "run-as-group": "varco-net",
-            "socket-file": f"/run/{self.folder.name}.ipc",
             "occtl-socket-file": self.socket,
             "use-occtl": "true",
             "server-cert": self.certificate.cert,
@@ -97,7 +97,7 @@ class Gateway:
             "rate-limit-ms": 0,
         }
         if self.flavour == "ocserv":
-            return keys | {"isolate-workers": "false"}
+            return keys | {"socket-file": f"/run/{self.folder.name}.ipc", "isolate-workers": "false"}
         return keys | {"state-dir": self.folder / "state", "log-format": "json"}
 
     def _lines(self):
@@ -112,6 +112,9 @@ class Gateway:
         return [str(build_folder() / "varcod"), "-f", "-c", str(self.config)]
 
     def start(self, wait=True):
+        if self.namespace.bound(int(self.keys["tcp-port"]), "tcp"):
+            listening = self.namespace.run("ss", "-Hltnp", "sport", "=", ":443") + self.namespace.run("ps", "axfo", "pid,ppid,sid,stat,args")
+            raise AssertionError(f"another gateway still listens: {listening}")
         with open(self.log.path, "ab") as out:
             self.process = self.namespace.popen(*self.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                                 env=os.environ | SANITIZERS, cwd="/", start_new_session=True)
@@ -144,14 +147,19 @@ class Gateway:
         return self.process.returncode
 
     def kill(self):
-        """The test is over and stop() did not help."""
-        if self.process is not None and self.process.poll() is None:
-            for pid in self.processes():
-                try:
+        """The test is over: nothing of the gateway survives, whatever state it is in."""
+        if self.process is None:
+            return
+
+        def gone():
+            left = proc.session(self.process.pid)
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            self.process.wait()
+            return not left
+
+        until(gone, "the gateway's processes are killed")
+        self.process.wait()
 
     # -- what it tells ------------------------------------------------------------------------------------------------
 

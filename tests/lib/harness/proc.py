@@ -35,6 +35,20 @@ def tree(root):
     return [pid for pid in found if alive(pid)]
 
 
+def session(leader):
+    """pids of all processes of the session that this one began, orphans included."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                fields = stat(name)
+            except OSError:
+                continue
+            if fields[0] != "Z" and int(fields[3]) == leader:
+                found.append(int(name))
+    return found
+
+
 def status(pid):
     """/proc/PID/status as a dict."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()

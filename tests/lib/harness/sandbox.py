@@ -28,8 +28,8 @@ def all_ids():
     return os.environ.get(INSIDE) == "all"
 
 
-def enter(arguments):
-    """Replaces this process by pytest in a new world, or returns why that is not possible."""
+def enter(arguments, program="pytest"):
+    """Replaces this process by the program (pytest, or a Python file) in a new world, or returns why it cannot."""
     root = os.geteuid() == 0
     unshare = ["unshare", *([] if root else ["-Ur"]), "-nmpf", "--kill-child", "--mount-proc"]
     try:
@@ -40,7 +40,7 @@ def enter(arguments):
     if tried.returncode:
         return f"no namespaces here: {tried.stderr.strip()}"
     os.environ[INSIDE] = "all" if root else "one"
-    os.execvp("unshare", [*unshare, sys.executable, str(Path(__file__).resolve()), *arguments])
+    os.execvp("unshare", [*unshare, sys.executable, str(Path(__file__).resolve()), program, *arguments])
 
 
 def bind_with(path, lines):
@@ -52,14 +52,15 @@ def bind_with(path, lines):
     subprocess.run(["mount", "--bind", str(copy), path], check=True)
 
 
-def main(arguments):
+def main(program, *arguments):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", "/run"], check=True)
     bind_with("/etc/passwd", [f"{name}:x:{i}:{i}::/nonexistent:/usr/sbin/nologin" for name, i in USERS])
     bind_with("/etc/group", [f"{name}:x:{i}:" for name, i in USERS])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     child = os.fork()
     if child == 0:
-        os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])
+        start = ["-m", "pytest"] if program == "pytest" else [program]
+        os.execv(sys.executable, [sys.executable, *start, *arguments])
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda n, _: os.kill(child, n))
     while True:
@@ -69,5 +70,5 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
+    code = main(*sys.argv[1:])
     sys.exit(code if code >= 0 else 128 - code)
