@@ -114,6 +114,8 @@ void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len);
 /** Everything that the turn gathered goes out. */
 void vc_worker_flush(struct vc_worker *w);
 struct vc_live *vc_worker_by_address(struct vc_worker *w, const struct vc_ip *ip);
+/** Whose way a packet to @to goes: at a client's end there is one session, and the routes have decided. */
+struct vc_live *vc_worker_for(struct vc_worker *w, const struct vc_ip *to);
 void vc_live_rearm(struct vc_live *l); /* asks all its machines when they are due */
 /** Over: `ended` is told, lookups forget it, the connection is closed in order. */
 void vc_live_end(struct vc_live *l, enum vc_live_end how, const char *bye, const struct vc_fail *why);

@@ -81,6 +81,9 @@ static void push(struct vc_live *l, const uint8_t *bytes, size_t len)
         broken(l, VC_CAUSE_NO_MEMORY, 0, "records that wait");
         return;
     }
+    /* a client reads no more of its own host's packets; what this turn has read already still fits */
+    if (w->conf.end == VC_END_CLIENT && l->out_len > VC_TCP_UNSENT_MAX)
+        vc_watch_set(&w->tun_watch, false, false);
     if (l->stuck_ns == 0) {
         l->stuck_ns = vc_worker_now(w);
         vc_live_rearm(l);
@@ -110,6 +113,8 @@ static void write_out(struct vc_live *l)
     l->out_at = l->out_cap = 0;
     l->draining = false;
     vc_watch_set(&l->watch, true, false);
+    if (l->w->conf.end == VC_END_CLIENT)
+        vc_watch_set(&l->w->tun_watch, true, false);
     if (l->closing)
         (void)shutdown(l->fd, SHUT_WR);
 }
@@ -131,7 +136,7 @@ void vc_tcp_lane_flush(struct vc_worker *w)
 uint8_t *vc_tcp_lane_room(struct vc_live *l, size_t len)
 {
     struct vc_worker *w = l->w;
-    if (l->closing || l->out_len > VC_TCP_UNSENT_MAX)
+    if (l->closing || (l->out_len > VC_TCP_UNSENT_MAX && w->conf.end == VC_END_GATEWAY))
         return NULL;
     size_t need = vc_tls_overhead(out_of(l)) + VC_CSTP_HEADER + len;
     if (w->tcp_live != l || w->tcp_staged + need > sizeof(w->tcp_stage))
@@ -236,7 +241,8 @@ void vc_tcp_lane_act(struct vc_live *l, const struct vc_cstp_out *out)
     case VC_CSTP_EXPAND: /* never negotiated here: the machine does not say it */
         break;
     case VC_CSTP_DELIVER:
-        if (vc_fallback_tcp_data(&l->s.fallback, vc_worker_now(w))) {
+        /* only the gateway follows: a client that is on DTLS stays there (2-tunnel.md 11) */
+        if (w->conf.end == VC_END_GATEWAY && vc_fallback_tcp_data(&l->s.fallback, vc_worker_now(w))) {
             struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_DOWN, VC_OUTCOME_INFO);
             vc_fail_set(&e.fail, VC_CAUSE_DTLS_TCP_DATA, 0, "%s", "");
             w->ops->emit(w->owner, &e);

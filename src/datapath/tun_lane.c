@@ -160,7 +160,7 @@ void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len)
         w->count.dropped_stray++;
         return;
     }
-    struct vc_live *l = vc_worker_by_address(w, &dst);
+    struct vc_live *l = vc_worker_for(w, &dst);
     if (!l) {
         if (w->ops->stray_frame)
             w->ops->stray_frame(w->owner, frame, len, &dst);

@@ -28,6 +28,12 @@ struct vc_live *vc_worker_by_address(struct vc_worker *w, const struct vc_ip *ip
     return NULL;
 }
 
+struct vc_live *vc_worker_for(struct vc_worker *w, const struct vc_ip *to)
+{
+    size_t at = 0;
+    return w->conf.end == VC_END_CLIENT ? vc_map_next(&w->by_id, &at) : vc_worker_by_address(w, to);
+}
+
 struct vc_event vc_live_event(const struct vc_live *l, enum vc_event_id id, enum vc_outcome outcome)
 {
     return vc_event_of(id, outcome, 0, l->s.facts.id);
@@ -150,8 +156,10 @@ void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len)
         w->count.dropped_stray++;
         return;
     }
-    if (vc_worker_by_address(w, &src) != l) {
-        if (l->s.count.rx_dropped++ == 0) { /* told once a session: an attacker writes no logs */
+    /* the lease is the only source of what a client sends, and the only destination of what it gets */
+    bool client = w->conf.end == VC_END_CLIENT;
+    if (vc_worker_by_address(w, client ? &dst : &src) != l) {
+        if (l->s.count.rx_dropped++ == 0 && !client) { /* told once a session: an attacker writes no logs */
             struct vc_event e = vc_live_event(l, VC_EVENT_PACKET_DROPPED, VC_OUTCOME_REFUSED);
             char text[VC_IP_TEXT];
             vc_ip_print(&src, text);
