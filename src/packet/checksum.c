@@ -1,5 +1,6 @@
 #include "packet/checksum.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
@@ -8,67 +9,69 @@
 
 typedef uint64_t lanes __attribute__((vector_size(LANE)));
 
-/* Whole blocks of 128 bytes and of one lane. Each 64-bit word w = 2^32 h + l adds w to `all`, modulo 2^64, and h to
+/* Whole lanes. Each 64-bit word w = 2^32 h + l adds w to `all`, modulo 2^64, and h to
  * `high`; the sum of the l follows at the end as all - 2^32 high, so that carries cost three operations a lane. 2^32 is
  * 1 in ones' complement of 16 bits: high and low halves weigh the same. */
-ALWAYS_INLINE uint64_t sum_wide(const uint8_t *from, uint8_t *to, size_t len)
+ALWAYS_INLINE uint64_t sum_wide(const uint8_t *from, uint8_t *to, bool copy, size_t len)
 {
-    lanes all[4] = {{0}}, high[4] = {{0}}, v[4];
-    size_t i = 0;
-    for (; i + 4 * (size_t)LANE <= len; i += 4 * (size_t)LANE) {
-        for (unsigned k = 0; k < 4; k++)
-            memcpy(&v[k], from + i + k * LANE, LANE);
-        for (unsigned k = 0; k < 4; k++) {
-            all[k] += v[k];
-            high[k] += v[k] >> 32;
-            if (to)
-                memcpy(to + i + k * LANE, &v[k], LANE);
+    const lanes zero = {0};
+    lanes all0 = zero, all1 = zero, high0 = zero, high1 = zero, v0, v1;
+    for (; len >= 2 * LANE; len -= 2 * LANE, from += 2 * LANE) {
+        memcpy(&v0, from, LANE);
+        memcpy(&v1, from + LANE, LANE);
+        all0 += v0;
+        all1 += v1;
+        high0 += v0 >> 32;
+        high1 += v1 >> 32;
+        if (copy) {
+            memcpy(to, &v0, LANE);
+            memcpy(to + LANE, &v1, LANE);
+            to += 2 * LANE;
         }
     }
-    for (; i + LANE <= len; i += LANE) {
-        memcpy(&v[0], from + i, LANE);
-        all[0] += v[0];
-        high[0] += v[0] >> 32;
-        if (to)
-            memcpy(to + i, &v[0], LANE);
+    if (len >= LANE) {
+        memcpy(&v0, from, LANE);
+        all0 += v0;
+        high0 += v0 >> 32;
+        if (copy)
+            memcpy(to, &v0, LANE);
     }
-    lanes a = (all[0] + all[1]) + (all[2] + all[3]), h = (high[0] + high[1]) + (high[2] + high[3]);
-    lanes both = (a - (h << 32)) + h; /* far below 2^64 for any length that fits memory */
+    lanes high = high0 + high1, both = (all0 + all1 - (high << 32)) + high; /* far below 2^64 */
     return (both[0] + both[1]) + (both[2] + both[3]);
 }
 
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) static uint64_t add_avx2(const uint8_t *from, size_t len)
 {
-    return sum_wide(from, NULL, len);
+    return sum_wide(from, NULL, false, len);
 }
 __attribute__((target("avx2"))) static uint64_t copy_avx2(const uint8_t *from, uint8_t *to, size_t len)
 {
-    return sum_wide(from, to, len);
+    return sum_wide(from, to, true, len);
 }
 #define HAS_AVX2 __builtin_cpu_supports("avx2")
 #else
 #define HAS_AVX2 0
-#define add_avx2(from, len) sum_wide(from, NULL, len)
-#define copy_avx2(from, to, len) sum_wide(from, to, len)
+#define add_avx2(from, len) sum_wide(from, NULL, false, len)
+#define copy_avx2(from, to, len) sum_wide(from, to, true, len)
 #endif
 
 /* What is shorter than a lane; an odd last byte counts as if a zero followed. */
-ALWAYS_INLINE uint64_t sum_narrow(uint64_t sum, const uint8_t *from, uint8_t *to, size_t len)
+ALWAYS_INLINE uint64_t sum_narrow(uint64_t sum, const uint8_t *from, uint8_t *to, bool copy, size_t len)
 {
     uint64_t w;
     size_t i = 0;
     for (; i + 8 <= len; i += 8) {
         memcpy(&w, from + i, 8);
         sum = vc_sum_join(sum, w);
-        if (to)
+        if (copy)
             memcpy(to + i, &w, 8);
     }
     if (len & 4) {
         uint32_t w4;
         memcpy(&w4, from + i, 4);
         sum = vc_sum_join(sum, w4);
-        if (to)
+        if (copy)
             memcpy(to + i, &w4, 4);
         i += 4;
     }
@@ -76,13 +79,13 @@ ALWAYS_INLINE uint64_t sum_narrow(uint64_t sum, const uint8_t *from, uint8_t *to
         uint16_t w2;
         memcpy(&w2, from + i, 2);
         sum = vc_sum_join(sum, w2);
-        if (to)
+        if (copy)
             memcpy(to + i, &w2, 2);
         i += 2;
     }
     if (len & 1) {
         sum = vc_sum_u16(sum, (uint16_t)(from[i] << 8));
-        if (to)
+        if (copy)
             to[i] = from[i];
     }
     return sum;
@@ -93,11 +96,11 @@ uint64_t vc_sum_add(uint64_t sum, const void *bytes, size_t len)
     const uint8_t *from = bytes;
     if (len >= WIDE_MIN) {
         size_t wide = len - len % LANE;
-        sum = vc_sum_join(sum, HAS_AVX2 ? add_avx2(from, wide) : sum_wide(from, NULL, wide));
+        sum = vc_sum_join(sum, HAS_AVX2 ? add_avx2(from, wide) : sum_wide(from, NULL, false, wide));
         from += wide;
         len -= wide;
     }
-    return sum_narrow(sum, from, NULL, len);
+    return sum_narrow(sum, from, NULL, false, len);
 }
 
 uint64_t vc_sum_copy(uint64_t sum, void *to, const void *from, size_t len)
@@ -106,12 +109,12 @@ uint64_t vc_sum_copy(uint64_t sum, void *to, const void *from, size_t len)
     uint8_t *t = to;
     if (len >= WIDE_MIN) {
         size_t wide = len - len % LANE;
-        sum = vc_sum_join(sum, HAS_AVX2 ? copy_avx2(f, t, wide) : sum_wide(f, t, wide));
+        sum = vc_sum_join(sum, HAS_AVX2 ? copy_avx2(f, t, wide) : sum_wide(f, t, true, wide));
         f += wide;
         t += wide;
         len -= wide;
     }
-    return sum_narrow(sum, f, t, len);
+    return sum_narrow(sum, f, t, true, len);
 }
 
 uint16_t vc_sum_fold(uint64_t sum)

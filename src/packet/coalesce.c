@@ -9,12 +9,11 @@
 
 /* One packet that may be joined with others: its headers are the plain ones. */
 struct candidate {
-    uint8_t key[VC_COALESCE_KEY];
+    struct vc_coalesce_key key;
     uint8_t *packet;
     size_t len;       /* as it came, with padding */
     size_t total_len; /* of the packet */
-    uint8_t version;
-    bool tcp;
+    bool v4, tcp;
     size_t ip_len, hdr_len, payload_len;
 };
 
@@ -50,7 +49,7 @@ static void emit_joined(struct vc_coalescer *c, struct vc_coalesce_flow *f)
     uint8_t *ip = f->first, *l4 = ip + f->ip_len;
     uint16_t l4_len = (uint16_t)(f->total_len - f->ip_len);
     uint64_t pseudo;
-    if (f->version == 4) {
+    if (f->v4) {
         vc_set16(ip + VC_IP4_LEN, (uint16_t)f->total_len);
         vc_set16(ip + VC_IP4_SUM, 0);
         vc_set16(ip + VC_IP4_SUM, vc_sum_fold(vc_sum_add(0, ip, f->ip_len)));
@@ -63,9 +62,9 @@ static void emit_joined(struct vc_coalescer *c, struct vc_coalesce_flow *f)
         vc_set16(l4 + VC_UDP_LEN, l4_len);
     struct vc_super super = {
         .needs_csum = true,
-        .gso = !f->tcp           ? VC_GSO_UDP
-               : f->version == 4 ? VC_GSO_TCP4
-                                 : VC_GSO_TCP6,
+        .gso = !f->tcp ? VC_GSO_UDP
+               : f->v4 ? VC_GSO_TCP4
+                       : VC_GSO_TCP6,
         .hdr_len = (uint16_t)f->hdr_len,
         .gso_size = (uint16_t)f->gso_size,
         .csum_start = (uint16_t)f->ip_len,
@@ -95,12 +94,26 @@ void vc_coalesce_flush(struct vc_coalescer *c)
         emit_at(c, 0);
 }
 
-static void key_of(struct candidate *p, const uint8_t *addresses, size_t n, const uint8_t *ports, uint8_t protocol)
+static struct vc_coalesce_key key_of(const uint8_t *addresses, bool v4, const uint8_t *ports, uint8_t protocol)
 {
-    memset(p->key, 0, sizeof(p->key));
-    memcpy(p->key, addresses, n);
-    memcpy(p->key + 32, ports, 4);
-    p->key[36] = protocol;
+    struct vc_coalesce_key key = {.kind = (v4 ? 0x400U : 0x600U) | protocol};
+    if (v4)
+        memcpy(key.pair, addresses, 8);
+    else
+        memcpy(key.pair, addresses, 32);
+    memcpy(&key.ports, ports, 4);
+    return key;
+}
+
+static bool same_pair(const struct vc_coalesce_key *a, const struct vc_coalesce_key *b)
+{
+    return ((a->pair[0] ^ b->pair[0]) | (a->pair[1] ^ b->pair[1]) | (a->pair[2] ^ b->pair[2]) |
+            (a->pair[3] ^ b->pair[3])) == 0;
+}
+
+static bool same_key(const struct vc_coalesce_key *a, const struct vc_coalesce_key *b)
+{
+    return a->ports == b->ports && a->kind == b->kind && same_pair(a, b);
 }
 
 /* Fields up to the transport header, whose ports are read here, too. */
@@ -124,14 +137,11 @@ static enum kind read_ip(struct candidate *p)
     } else {
         return ANOTHER;
     }
-    p->version = ip[0] >> 4;
+    p->v4 = ip[0] >> 4 == 4;
     p->tcp = protocol == VC_PROTO_TCP;
     if (p->total_len > p->len || p->total_len < p->ip_len + VC_UDP_HEADER || (!p->tcp && protocol != VC_PROTO_UDP))
         return ANOTHER;
-    if (p->version == 4)
-        key_of(p, ip + VC_IP4_SRC, 8, ip + p->ip_len, protocol);
-    else
-        key_of(p, ip + VC_IP6_SRC, 32, ip + p->ip_len, protocol);
+    p->key = key_of(ip + (p->v4 ? VC_IP4_SRC : VC_IP6_SRC), p->v4, ip + p->ip_len, protocol);
     return plain ? JOINABLE : ALONE;
 }
 
@@ -144,7 +154,7 @@ static enum kind read_packet(const struct vc_coalescer *c, struct candidate *p)
     size_t l4_len = p->total_len - p->ip_len, l4_hdr = VC_UDP_HEADER;
     if (p->tcp) {
         const uint8_t never = VC_TCP_SYN | VC_TCP_RST | VC_TCP_URG | VC_TCP_CWR;
-        if (!(p->version == 4 ? c->tcp4 : c->tcp6) || l4_len < VC_TCP_HEADER)
+        if (!(p->v4 ? c->tcp4 : c->tcp6) || l4_len < VC_TCP_HEADER)
             return ALONE;
         l4_hdr = (size_t)(l4[VC_TCP_DATA] >> 4) * 4;
         if (l4_hdr < VC_TCP_HEADER || (l4[VC_TCP_FLAGS] & never) != 0 || (l4[VC_TCP_FLAGS] & VC_TCP_ACKED) == 0)
@@ -160,18 +170,19 @@ static enum kind read_packet(const struct vc_coalescer *c, struct candidate *p)
 }
 
 /* All of its checksums hold: the joined packet's are made anew, and would hide that they did not. */
-static bool verify(const uint8_t *packet, size_t total_len, size_t ip_len)
+static bool verify(const uint8_t *packet, size_t total_len, bool v4)
 {
-    size_t l4_len = total_len - ip_len;
+    size_t ip_len = v4 ? VC_IP4_HEADER : VC_IP6_HEADER, l4_len = total_len - ip_len;
     uint64_t sum;
-    if (ip_len == VC_IP4_HEADER) {
-        if (vc_sum_fold(vc_sum_add(0, packet, ip_len)) != 0)
+    if (v4) {
+        uint64_t pair = vc_sum_words(packet + VC_IP4_SRC, 2);
+        if (vc_sum_fold(vc_sum_words(packet, 3) + pair) != 0)
             return false;
-        sum = vc_sum_pseudo(packet + VC_IP4_SRC, packet + VC_IP4_SRC + 4, 4, packet[VC_IP4_PROTOCOL], (uint32_t)l4_len);
+        sum = vc_sum_u16(pair, packet[VC_IP4_PROTOCOL]);
     } else {
-        sum = vc_sum_pseudo(packet + VC_IP6_SRC, packet + VC_IP6_SRC + 16, 16, packet[VC_IP6_NEXT], (uint32_t)l4_len);
+        sum = vc_sum_u16(vc_sum_words(packet + VC_IP6_SRC, 8), packet[VC_IP6_NEXT]);
     }
-    return vc_sum_fold(vc_sum_add(sum, packet + ip_len, l4_len)) == 0;
+    return vc_sum_fold(vc_sum_add(vc_sum_u16(sum, (uint16_t)l4_len), packet + ip_len, l4_len)) == 0;
 }
 
 static void open_flow(struct vc_coalescer *c, const struct candidate *p, bool verified)
@@ -179,11 +190,11 @@ static void open_flow(struct vc_coalescer *c, const struct candidate *p, bool ve
     if (c->n_open == VC_COALESCE_FLOWS)
         emit_at(c, 0);
     struct vc_coalesce_flow *f = &c->flow[c->open[c->n_open++]];
-    memcpy(f->key, p->key, sizeof(f->key));
+    f->key = p->key;
     f->tcp = p->tcp;
     f->verified = verified;
     f->id_alike = f->id_counts = true;
-    f->version = p->version;
+    f->v4 = p->v4;
     f->first = p->packet;
     f->first_len = p->len;
     f->ip_len = p->ip_len;
@@ -203,7 +214,7 @@ static bool fits(struct vc_coalesce_flow *f, const struct candidate *p)
     if (f->hdr_len != p->hdr_len || p->payload_len > f->gso_size || f->total_len + p->payload_len > TOTAL_MAX ||
         f->n == VC_COALESCE_PIECES)
         return false;
-    if (p->version == 4) {
+    if (p->v4) {
         bool df = (a[VC_IP4_PLACE] & 0x40) != 0;
         uint16_t id = vc_get16(b + VC_IP4_ID);
         bool counts = f->id_counts && id == (uint16_t)(f->first_id + f->n);
@@ -212,18 +223,23 @@ static bool fits(struct vc_coalesce_flow *f, const struct candidate *p)
             return false;
         f->id_counts = counts;
         f->id_alike = alike;
-    } else if (memcmp(a, b, 4) != 0 || a[VC_IP6_HOPS] != b[VC_IP6_HOPS]) {
+    } else if (vc_word(a) != vc_word(b) || a[VC_IP6_HOPS] != b[VC_IP6_HOPS]) {
         return false;
     }
     if (!f->tcp)
         return true;
     const uint8_t last_only = VC_TCP_FIN | VC_TCP_PSH;
-    a += f->ip_len;
-    b += f->ip_len;
-    return vc_get32(b + VC_TCP_SEQ) == f->next_seq && memcmp(a + VC_TCP_ACK, b + VC_TCP_ACK, 5) == 0 &&
-           ((a[VC_TCP_FLAGS] ^ b[VC_TCP_FLAGS]) & ~last_only) == 0 &&
-           memcmp(a + VC_TCP_WINDOW, b + VC_TCP_WINDOW, 2) == 0 &&
-           memcmp(a + VC_TCP_URGENT, b + VC_TCP_URGENT, f->hdr_len - f->ip_len - VC_TCP_URGENT) == 0;
+    const uint8_t *tcp_a = a + f->ip_len, *tcp_b = b + f->ip_len;
+    if (vc_get32(tcp_b + VC_TCP_SEQ) != f->next_seq || vc_word(tcp_a + VC_TCP_ACK) != vc_word(tcp_b + VC_TCP_ACK) ||
+        tcp_a[VC_TCP_DATA] != tcp_b[VC_TCP_DATA] || ((tcp_a[VC_TCP_FLAGS] ^ tcp_b[VC_TCP_FLAGS]) & ~last_only) != 0 ||
+        vc_get16(tcp_a + VC_TCP_WINDOW) != vc_get16(tcp_b + VC_TCP_WINDOW) ||
+        vc_get16(tcp_a + VC_TCP_URGENT) != vc_get16(tcp_b + VC_TCP_URGENT))
+        return false;
+    for (size_t i = f->ip_len + VC_TCP_HEADER; i < f->hdr_len; i += 4) { /* options */
+        if (vc_word(a + i) != vc_word(b + i))
+            return false;
+    }
+    return true;
 }
 
 /* Nothing may follow: a short one, or one whose flags stand in the last packet only. */
@@ -249,14 +265,15 @@ static void join(struct vc_coalescer *c, unsigned i, const struct candidate *p)
 static void emit_related(struct vc_coalescer *c, const uint8_t *packet, size_t len)
 {
     uint8_t version = len >= VC_IP4_HEADER ? packet[0] >> 4 : 0;
-    size_t at = version == 4 ? VC_IP4_SRC : VC_IP6_SRC, n = version == 4 ? 8 : 32;
-    if ((version != 4 && version != 6) || len < at + n) {
+    if (version != 4 && (version != 6 || len < VC_IP6_HEADER)) {
         vc_coalesce_flush(c);
         return;
     }
+    bool v4 = version == 4;
+    struct vc_coalesce_key key = key_of(packet + (v4 ? VC_IP4_SRC : VC_IP6_SRC), v4, packet, 0); /* ports: no matter */
     for (unsigned i = 0; i < c->n_open;) {
         const struct vc_coalesce_flow *f = &c->flow[c->open[i]];
-        if (f->version == version && memcmp(f->key, packet + at, n) == 0)
+        if (f->v4 == v4 && same_pair(&f->key, &key))
             emit_at(c, i);
         else
             i++;
@@ -273,14 +290,13 @@ void vc_coalesce_add(struct vc_coalescer *c, uint8_t *packet, size_t len)
         return;
     }
     unsigned i = 0;
-    while (i < c->n_open &&
-           (c->flow[c->open[i]].version != p.version || memcmp(c->flow[c->open[i]].key, p.key, sizeof(p.key)) != 0))
+    while (i < c->n_open && !same_key(&c->flow[c->open[i]].key, &p.key))
         i++;
     bool known = i < c->n_open, verified = false;
     if (kind == JOINABLE && known && fits(&c->flow[c->open[i]], &p)) {
         struct vc_coalesce_flow *f = &c->flow[c->open[i]];
-        verified = verify(packet, p.total_len, p.ip_len);
-        f->verified = f->verified || (verified && verify(f->first, f->total_len, f->ip_len));
+        verified = verify(packet, p.total_len, p.v4);
+        f->verified = f->verified || (verified && verify(f->first, f->total_len, f->v4));
         if (verified && f->verified) {
             join(c, i, &p);
             return;

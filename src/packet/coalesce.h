@@ -15,7 +15,12 @@
  *  written is, packet by packet, what one-by-one writing would have given. */
 #define VC_COALESCE_FLOWS 16
 #define VC_COALESCE_PIECES 64
-#define VC_COALESCE_KEY 37 /* addresses, ports, protocol */
+
+struct vc_coalesce_key {
+    uint64_t pair[4]; /* addresses as they lie in the header */
+    uint32_t ports;   /* in the order of memory */
+    uint32_t kind;    /* version and protocol */
+};
 
 /** Called with each (super-)packet, in order within a flow. A lone packet is one piece, as it came, with an empty
  * @super.
@@ -30,10 +35,10 @@ struct vc_coalescer {
     unsigned n_open;
     uint8_t open[VC_COALESCE_FLOWS]; /* places in flow, the longest open first; behind n_open those that are free */
     struct vc_coalesce_flow {
-        uint8_t key[VC_COALESCE_KEY];
+        struct vc_coalesce_key key;
         bool tcp, verified;       /* verified: the first packet's checksums; looked at when a second one comes */
         bool id_alike, id_counts; /* what the ids so far allow */
-        uint8_t version;
+        bool v4;
         uint8_t *first; /* the first packet; its header becomes that of all */
         size_t first_len, ip_len, hdr_len, gso_size, total_len;
         uint32_t next_seq;

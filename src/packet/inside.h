@@ -1,7 +1,9 @@
 #ifndef VC_PACKET_INSIDE_H
 #define VC_PACKET_INSIDE_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /** Inside of the packet layer: where fields lie. Only for headers whose length was checked before. */
 enum {
@@ -51,6 +53,21 @@ static inline uint16_t vc_get16(const uint8_t *p)
 static inline uint32_t vc_get32(const uint8_t *p)
 {
     return (uint32_t)vc_get16(p) << 16 | vc_get16(p + 2);
+}
+/** A word in memory order, for comparing and for sums. */
+static inline uint32_t vc_word(const uint8_t *p)
+{
+    uint32_t w;
+    memcpy(&w, p, sizeof(w));
+    return w;
+}
+/** For vc_sum_join: the sum of @n words, few enough that no carry leaves 64 bits. */
+static inline uint64_t vc_sum_words(const uint8_t *p, size_t n)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += vc_word(p + i * 4);
+    return sum;
 }
 static inline void vc_set16(uint8_t *p, uint16_t v)
 {
