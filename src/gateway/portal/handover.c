@@ -206,10 +206,13 @@ void vc_handover_adopted(struct vc_portal *p, uint16_t tunnel, const struct vc_m
     if (!c)
         return; /* given up meanwhile: without OWN the tunnel process lets go of it too */
     struct vc_msg own = {.type = VC_IPC_OWN, .OWN = {.ticket = {.at = c->ticket, .len = sizeof(c->ticket)}}};
+    uint64_t id = c->id;
     if (vc_port_send(&p->tunnels[tunnel], &own, -1) != 0) {
         struct vc_fail fail;
+        c = vc_conn_find(p, id); /* a port that is lost in the sending has ended it already */
         vc_fail_set(&fail, VC_CAUSE_HANDOVER_LOST, 0, "tunnel process %u is gone", tunnel);
-        vc_conn_fail(c, VC_EVENT_CSTP_HANDOVER, &fail);
+        if (c)
+            vc_conn_fail(c, VC_EVENT_CSTP_HANDOVER, &fail);
         return;
     }
     struct vc_event e = vc_conn_event(c, VC_EVENT_CSTP_HANDOVER, VC_OUTCOME_OK);
