@@ -96,8 +96,9 @@ bool vc_ipc_has_secret(enum vc_ipc_type type)
 
 bool vc_ipc_allowed(enum vc_ipc_type type, enum vc_role from, enum vc_role to)
 {
+    bool any = table[type].from == VC_ROLE_ANY || table[type].to == VC_ROLE_ANY; /* any other one, that is */
     return (table[type].from == from || table[type].from == VC_ROLE_ANY) &&
-           (table[type].to == to || table[type].to == VC_ROLE_ANY) && (table[type].from != VC_ROLE_ANY || from != to);
+           (table[type].to == to || table[type].to == VC_ROLE_ANY) && !(any && from == to);
 }
 
 static void put_bytes(struct vc_writer *w, const void *at, size_t len, size_t max)
