@@ -122,6 +122,13 @@ class Gateway:
             until(self._serves, f"{self.flavour} serves", 30)
         return self
 
+    def try_to_start(self, *further, seconds=20):
+        """Runs the start in the foreground to its end, with further arguments; returns exit status and what it printed."""
+        done = subprocess.run(self.namespace.command(*self.command(), *further), stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | SANITIZERS, check=False,
+                              cwd="/", timeout=seconds)
+        return done.returncode, done.stdout
+
     def _serves(self):
         if self.process.poll() is not None:
             raise AssertionError(f"{self.flavour} ended with {self.process.returncode}:\n{self.log.tail(20)}")

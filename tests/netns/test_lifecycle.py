@@ -1,0 +1,239 @@
+"""Start, stop, and what is left afterwards: the gateway as a guest on its host."""
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import netns, proc
+from harness.traffic import ping
+from harness.wait import until
+
+pytestmark = pytest.mark.varcod_only("promises of ours")
+
+
+def traces(g):
+    """What a gateway may leave on its host: devices, firewall tables, files in /run."""
+    return {
+        "links": sorted(g.namespace.links()),
+        "tables": g.namespace.run("nft", "list", "tables").splitlines(),
+        "run": sorted(str(p) for p in Path("/run").rglob("*") if not p.is_dir() and "netns" not in p.parts),
+        "forwarding": forwarding(g),
+    }
+
+
+def forwarding(g):
+    with g.namespace.inside():
+        return [Path(f"/proc/sys/net/{key}").read_text().strip() for key in ("ipv4/ip_forward", "ipv6/conf/all/forwarding")]
+
+
+@pytest.mark.core
+def test_sigterm_leaves_nothing_but_the_store(start_gateway, connect):
+    g = start_gateway(start=False)
+    before = traces(g)
+    g.start()
+    c = connect(g)
+    assert ping(c.host, netns.BEHIND4) == 0
+    assert traces(g) != before
+    assert g.stop() == 0
+    assert traces(g) == before
+    assert proc.session(g.process.pid) == []
+    assert sorted(p.name for p in g.folder.iterdir() if p.name != "gateway.log") == ["gateway.conf", "state"]
+
+
+def test_configuration_and_key_are_for_root_alone(start_gateway):
+    g = start_gateway()
+    for path in (g.config, g.certificate.key, g.users.path):
+        assert path.stat().st_mode & 0o077 == 0
+    assert g.folder.stat().st_mode & 0o077 == 0
+    assert g.stop() == 0
+
+
+def test_clients_are_told_and_leases_kept(start_gateway, connect):
+    """2-tunnel.md 15: no 0x05, which would end the client; the connection closes, and the client tries again."""
+    g = start_gateway()
+    c = connect(g)
+    had = c.addresses
+    assert g.stop() == 0
+    c.wait_told("attempt-reconnect")
+    assert c.process.poll() is None
+    g.start()
+    c.wait_told("reconnect", seconds=40)
+    assert c.addresses == had
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("left", ["idle", "with a session"])
+def test_kill_9_of_the_supervisor_leaves_nothing(start_gateway, connect, left):
+    """threats.md, "Faults to survive": no orphan process, device or rule."""
+    g = start_gateway(nat="true")
+    if left == "with a session":
+        connect(g)
+    before = g.namespace.run("nft", "list", "tables")
+    assert "varco_vpns0" in before
+    g.process.kill()
+    g.process.wait()
+    until(lambda: proc.session(g.process.pid) == [], "no process is left", 10)
+    until(lambda: "vpns0" not in g.namespace.links(), "no device is left", 10)
+    assert "varco" not in g.namespace.run("nft", "list", "tables")
+    g.start()  # the store is not locked, nothing is in the way
+
+
+def test_nat_masquerades_and_switches_forwarding_back(start_gateway, connect, world):
+    """A network behind the gateway that knows no route to the clients."""
+    world.forwarding(False)
+    world.behind.run("ip", "route", "del", "default")
+    try:
+        g = start_gateway(nat="true", ipv6_network=None)
+        c = connect(g)
+        assert ping(c.host, netns.BEHIND4) == 0
+        assert forwarding(g)[0] == "1"
+        assert g.stop() == 0
+        assert forwarding(g) == ["0", "0"]
+    finally:
+        world.behind.run("ip", "route", "replace", "default", "via", "203.0.113.1")
+        world.forwarding(True)
+
+
+def test_without_nat_no_sysctl_is_touched_and_it_is_said(start_gateway, world):
+    world.forwarding(False)
+    try:
+        g = start_gateway()
+        assert forwarding(g) == ["0", "0"]
+        assert any(e.get("cause") == "no-forwarding" for e in g.all_events())
+    finally:
+        world.forwarding(True)
+
+
+def test_a_second_gateway_on_the_same_configuration_is_refused(start_gateway):
+    """It names the pid of the first; the first is not disturbed."""
+    g = start_gateway()
+    code, told = g.try_to_start()
+    assert code == 1 and str(g.process.pid) in told
+    assert g.show("status")["Status"] == "online"
+
+
+def test_two_configurations_share_nothing(start_gateway):
+    a = start_gateway(state_dir=None, occtl_socket_file=None)
+    b = start_gateway(state_dir=None, occtl_socket_file=None, tcp_port=444, udp_port=444, device="other")
+    places = [e["path"] for g in (a, b) for e in g.all_events() if e["event"] == "process.gateway-up" and "path" in e]
+    assert len(set(places)) == len(places)
+    assert len(list(Path("/run/varco").iterdir())) == 2
+
+
+@pytest.mark.parametrize("key, value, reason", [
+    ("tcp-port", "70000", ""),
+    ("tcp-port", "443x", ""),
+    ("ipv4-network", "10.0.0.0/33", ""),
+    ("ipv6-network", "fd00::/200", ""),
+    ("rekey-method", "sometimes", ""),
+    ("auth", "plain[passwd=/nonexistent/file]", "/nonexistent/file"),
+    ("server-cert", "/nonexistent/cert.pem", "/nonexistent/cert.pem"),
+    ("run-as-user", "no-such-user-here", ""),
+    ("dns", "not an address", ""),
+    ("route", "10.0.0.0/255.0.255.0", ""),
+    ("tls-max", "1.1", ""),
+    ("dpd", "-1", ""),
+])
+def test_a_bad_value_stops_the_start_with_file_line_and_reason(start_gateway, key, value, reason):
+    g = start_gateway(start=False, **{key.replace("-", "_"): value})
+    line = next(n for n, text in enumerate(g.config.read_text().splitlines(), 1) if text.startswith(f"{key} ="))
+    for further in ([], ["-t"]):
+        code, told = g.try_to_start(*further)
+        assert code == 1
+        assert f"{g.config}:{line}" in told and key in told and reason in told, told
+
+
+@pytest.mark.parametrize("key", ["auth", "server-cert", "server-key", "tcp-port", "ipv4-network"])
+def test_a_missing_key_is_named(start_gateway, key):
+    g = start_gateway(start=False, ipv6_network=None, **{key.replace("-", "_"): None})
+    code, told = g.try_to_start()
+    assert code == 1 and key in told
+
+
+def test_t_checks_and_starts_nothing(start_gateway):
+    g = start_gateway(start=False)
+    before = traces(g)
+    code, told = g.try_to_start("-t")
+    assert code == 0, told
+    assert traces(g) == before and not (g.folder / "state").exists()
+
+
+def test_keys_that_are_not_served_are_named(start_gateway):
+    """Known ones with what they would have done, unknown ones as such; each with its line."""
+    g = start_gateway(connect_script="/bin/true", no_such_key="1", socket_file="/run/x")
+    named = {e["key"]: e for e in g.events("process.config-key")}
+    assert {"connect-script", "no-such-key", "socket-file"} <= named.keys()
+    lines = g.config.read_text().splitlines()
+    assert all(lines[e["line"] - 1].startswith(key) for key, e in named.items())
+    assert named["connect-script"]["cause"] == "config-not-served"
+
+
+def test_background_and_pid_file(start_gateway):
+    """Without -f: the start ends with 0 when the gateway serves, the pid file has the supervisor's number."""
+    g = start_gateway(start=False, log_format=None)
+    pid_file = g.folder / "pid"
+    argv = [a for a in g.command() if a != "-f"] + ["-p", str(pid_file)]
+    done = subprocess.run(g.namespace.command(*argv), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          cwd="/", timeout=30)
+    assert done.returncode == 0, done.stderr
+    pid = int(pid_file.read_text())
+    processes = proc.tree(pid)
+    try:
+        assert g.namespace.bound(443, "tcp")
+        assert g.show("status")["Server PID"] == pid
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: not any(map(proc.alive, processes)), "all processes have ended")
+        assert not pid_file.exists()
+    finally:
+        for p in filter(proc.alive, processes):
+            os.kill(p, signal.SIGKILL)
+
+
+def test_a_failed_start_in_the_background_is_told(start_gateway):
+    g = start_gateway(start=False, device="much-too-long-a-name")
+    argv = [a for a in g.command() if a != "-f"]
+    done = subprocess.run(g.namespace.command(*argv), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                          cwd="/", timeout=30)
+    assert done.returncode == 1 and "device" in done.stderr
+
+
+def test_without_a_configuration_it_says_where_it_looked(start_gateway):
+    g = start_gateway(start=False)
+    if any(Path(p).exists() for p in ("/etc/varco/varcod.conf", "/etc/ocserv.conf")):
+        pytest.skip("this host has a configuration of its own")
+    binary = g.command()[0]
+    # ocserv's package brings one; where it cannot be read it is as if it were not there.
+    script = f"test ! -e /etc/ocserv || mount -t tmpfs tmpfs /etc/ocserv; exec {binary} -f"
+    done = subprocess.run(g.namespace.command("unshare", "-m", "sh", "-c", script), capture_output=True, text=True,
+                          check=False, timeout=30)
+    assert done.returncode == 1
+    for path in ("/etc/varco/varcod.conf", "/etc/ocserv/ocserv.conf", "/etc/ocserv.conf"):
+        assert path in done.stderr
+
+
+def test_help_and_version(start_gateway):
+    binary = start_gateway(start=False).command()[0]
+    assert "usage" in netns.run(binary, "--help").lower()
+    assert re.search(r"\d+\.\d+", netns.run(binary, "--version"))
+
+
+def test_fds_and_memory_come_back(start_gateway, connect):
+    """After ten logins and logouts every process has the fds it had after the first."""
+    g = start_gateway()
+
+    def once():
+        c = connect(g)
+        c.logout()
+        until(lambda: g.show("users") == [], "the session is gone")
+
+    def fds():
+        return {pid: len(proc.fds(pid)) for pid in g.processes()}
+
+    once()
+    before = fds()
+    for _ in range(10):
+        once()
+    until(lambda: fds() == before, "the fds are back where they were")
