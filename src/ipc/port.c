@@ -136,9 +136,10 @@ static size_t pack(const struct vc_port *p, const struct vc_msg *m, bool with_fd
 {
     struct vc_writer w = vc_writer_to(out_buf, sizeof(out_buf));
     vc_ipc_pack(m, &w);
-    if (w.bad || !vc_ipc_allowed(m->type, p->self, p->peer) || with_fd != (vc_ipc_fds(m->type) == 1))
-        return 0;
-    return vc_written(&w);
+    if (!w.bad && vc_ipc_allowed(m->type, p->self, p->peer) && with_fd == (vc_ipc_fds(m->type) == 1))
+        return vc_written(&w);
+    vc_wipe(out_buf, vc_written(&w));
+    return 0;
 }
 
 static int enqueue(struct vc_port *p, size_t len, int fd, bool secret)

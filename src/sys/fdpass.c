@@ -49,7 +49,8 @@ ssize_t vc_fdpass_recv(int sock, void *buf, size_t cap, int *fd)
         char space[CMSG_SPACE(4 * sizeof(int))]; /* room for surplus ones, so that they can be closed */
     } control;
     struct iovec iov = {.iov_base = buf, .iov_len = cap};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control)};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control)};
     *fd = -1;
     ssize_t n;
     do
@@ -71,7 +72,7 @@ ssize_t vc_fdpass_recv(int sock, void *buf, size_t cap, int *fd)
                 (void)close(one);
         }
     }
-    if (got > 1 || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+    if (got > 1 || msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || (n == 0 && got > 0)) {
         if (*fd >= 0)
             (void)close(*fd);
         *fd = -1;
