@@ -72,7 +72,13 @@ int vc_nft_masquerade(struct vc_nft *nft, const char *device, const struct vc_pr
     size_t got = 0;
     while (ok && got < sizeof(answer) - 1) {
         struct pollfd pfd = {.fd = from, .events = POLLIN};
-        ssize_t n = poll(&pfd, 1, 10000) == 1 ? read(from, answer + got, sizeof(answer) - 1 - got) : -1;
+        int ready;
+        do
+            ready = poll(&pfd, 1, 10000);
+        while (ready < 0 && errno == EINTR);
+        ssize_t n = ready == 1 ? read(from, answer + got, sizeof(answer) - 1 - got) : -1;
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n <= 0) {
             ok = false;
             break;
