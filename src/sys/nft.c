@@ -8,14 +8,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static int start(struct vc_nft *nft, int *from, struct vc_fail *fail)
 {
     int in[2], out[2];
-    if (pipe2(in, O_CLOEXEC) != 0)
-        return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "pipe");
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) != 0) /* not a pipe: no SIGPIPE where there is no nft */
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "socketpair");
     if (pipe2(out, O_CLOEXEC) != 0) {
         (void)close(in[0]);
         (void)close(in[1]);
@@ -68,7 +69,7 @@ int vc_nft_masquerade(struct vc_nft *nft, const char *device, const struct vc_pr
         return vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "nft commands too long");
     if (start(nft, &from, fail) != 0)
         return -1;
-    bool ok = write(nft->to, text, vc_written(&w)) == (ssize_t)vc_written(&w);
+    bool ok = send(nft->to, text, vc_written(&w), MSG_NOSIGNAL) == (ssize_t)vc_written(&w);
     size_t got = 0;
     while (ok && got < sizeof(answer) - 1) {
         struct pollfd pfd = {.fd = from, .events = POLLIN};

@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-/** A table of our own with the owner flag, held by a child `nft -i` that reads its commands from a pipe: the kernel
+/** A table of our own with the owner flag, held by a child `nft -i` that reads its commands from us: the kernel
  *  removes the table when that child ends, and the child ends with us, kill -9 included. */
 struct vc_nft {
     pid_t pid; /* 0: not running */

@@ -84,6 +84,19 @@ static void refused_is_told(void **state)
     assert_int_equal(count_fds(), before);
 }
 
+static void without_the_program(void **state)
+{
+    struct vc_nft nft = {0};
+    struct vc_fail fail = {0};
+    (void)state;
+    assert_int_equal(mount("/dev/null", "/usr/sbin/nft", NULL, MS_BIND, NULL), 0);
+    int r = vc_nft_masquerade(&nft, "vpns0", &pool4, &none, &fail);
+    assert_int_equal(umount2("/usr/sbin/nft", MNT_DETACH), 0);
+    assert_int_equal(r, -1);
+    assert_non_null(strstr(fail.detail, "package nftables"));
+    assert_int_equal(nft.pid, 0);
+}
+
 static void it_goes_with_us(void **state)
 {
     int said[2];
@@ -119,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_comes_and_goes),
         cmocka_unit_test(refused_is_told),
+        cmocka_unit_test(without_the_program),
         cmocka_unit_test(it_goes_with_us),
     };
     bool all_ids;
