@@ -446,6 +446,36 @@ static void take_adopt(struct tunnel *t, uint16_t portal, const struct vc_msg *m
     (void)vc_port_send(&t->portals[portal], &answer, -1);
 }
 
+/** The authority announced the connection before the portal could bring it, but its message may still wait to be read:
+ *  it is heard first. Reading it overwrites what @m points to. */
+static void on_adopt(struct tunnel *t, uint16_t portal, const struct vc_msg *m, int fd)
+{
+    struct vc_msg copy = *m;
+    struct vc_bytes *const parts[] = {&copy.ADOPT.ticket, &copy.ADOPT.channel, &copy.ADOPT.plain, &copy.ADOPT.cipher,
+                                      &copy.ADOPT.dtls_secret};
+    const size_t n = sizeof(parts) / sizeof(parts[0]);
+    size_t len = 0;
+    if (m->ADOPT.ticket.len == 16 && vc_map_get(&t->expected, m->ADOPT.ticket.at)) {
+        take_adopt(t, portal, m, fd);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        len += parts[i]->len;
+    uint8_t *block = malloc(len + 1), *at = block;
+    for (size_t i = 0; block && i < n; i++) {
+        if (parts[i]->len)
+            memcpy(at, parts[i]->at, parts[i]->len);
+        parts[i]->at = at;
+        at += parts[i]->len;
+    }
+    if (block)
+        vc_port_drain(&t->authority);
+    take_adopt(t, portal, &copy, fd);
+    if (block)
+        vc_wipe(block, len);
+    free(block);
+}
+
 /** OWN: the portal has wiped its copy; the channel is ours. */
 static void take_own(struct tunnel *t, uint16_t portal, const struct vc_msg *m)
 {
@@ -473,7 +503,7 @@ static void on_portal(struct vc_port *port, const struct vc_msg *m, int fd)
 {
     struct tunnel *t = port->owner;
     if (m->type == VC_IPC_ADOPT)
-        take_adopt(t, port->index, m, fd);
+        on_adopt(t, port->index, m, fd);
     else if (m->type == VC_IPC_OWN)
         take_own(t, port->index, m);
 }
