@@ -81,6 +81,7 @@ struct vc_authority {
     struct vc_job jobs[VC_JOBS_MAX];
     uint64_t last_job;
     struct vc_members members;
+    uint64_t last_id; /* of a session */
     struct vc_leases leases;
     struct vc_store *store;
     bool store_failed;       /* the last write failed: said once, tried again with each */
@@ -88,6 +89,7 @@ struct vc_authority {
     uint64_t unremoved[256]; /* sessions that ended while the store could not be written */
     unsigned n_unremoved;
 
+    int control_fd; /* before START; -1 */
     struct vc_control *control;
     struct {
         uint64_t handled, failures, timed_out, idle_out, errors; /* sessions that ended; refused logins */
@@ -108,6 +110,7 @@ static inline uint64_t vc_authority_now(const struct vc_authority *a)
 
 /* logins.c */
 void vc_logins_init(struct vc_logins *ls, const uint64_t seed[2]);
+void vc_logins_deinit(struct vc_logins *ls);
 void vc_logins_question(struct vc_authority *a, uint16_t portal, const struct vc_msg *m);
 void vc_logins_verdict(struct vc_authority *a, struct vc_job *job, enum vc_login_verdict verdict);
 uint64_t vc_logins_due(const struct vc_logins *ls);

@@ -90,6 +90,16 @@ static bool store(struct vc_logins *ls, const struct vc_login *l, uint64_t dropp
     return true;
 }
 
+void vc_logins_deinit(struct vc_logins *ls)
+{
+    for (int answered = 0; answered < 2; answered++) {
+        while (ls->oldest[answered])
+            drop(ls, ls->oldest[answered]);
+    }
+    vc_map_deinit(&ls->by_handle);
+    vc_heap_deinit(&ls->deadlines);
+}
+
 uint64_t vc_logins_due(const struct vc_logins *ls)
 {
     const struct vc_heap_node *first = vc_heap_first(&ls->deadlines);

@@ -88,7 +88,9 @@ static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
         take_passwords(a, fd);
         return;
     case VC_IPC_CONTROL_SOCKET:
-        a->control = vc_control_new(a, fd);
+        if (a->control_fd >= 0)
+            (void)close(a->control_fd);
+        a->control_fd = fd;
         return;
     case VC_IPC_STORY:
         vc_control_story(a, m);
@@ -210,6 +212,9 @@ static int start(struct vc_child *child, struct vc_fail *fail)
     if (vc_store_open(&a->store, VC_AUTHORITY_STORE, fail) != 0 || vc_sessions_load(a, fail) != 0)
         return -1;
     a->alive_ns = 0; /* at once */
+    if (a->control_fd >= 0)
+        a->control = vc_control_new(a, a->control_fd);
+    a->control_fd = -1;
     for (unsigned i = 0; i < n_early; i++)
         peer(child, early[i].role, early[i].index, early[i].fd);
     return 0;
@@ -223,6 +228,18 @@ static void stop(struct vc_child *child)
     vc_sessions_stop(a);
     vc_store_close(a->store);
     a->store = NULL;
+}
+
+static void end(struct vc_child *child)
+{
+    struct vc_authority *a = child->owner;
+    vc_control_free(a->control);
+    a->control = NULL;
+    for (int i = 0; i < VC_AUTHORITY_PEERS_MAX; i++) {
+        vc_port_close(&a->portals[i]);
+        vc_port_close(&a->verifiers[i].port);
+        vc_port_close(&a->tunnels[i]);
+    }
 }
 
 static uint64_t due(void *owner)
@@ -251,16 +268,17 @@ static void tick(void *owner, uint64_t now_ns)
 int main(void)
 {
     static const struct vc_child_ops ops = {
-        .setup = setup, .peer = peer, .start = start, .stop = stop, .due = due, .tick = tick};
+        .setup = setup, .peer = peer, .start = start, .stop = stop, .end = end, .due = due, .tick = tick};
     struct vc_authority *a = &authority;
     uint64_t seed[2] = {vc_random_u64(), vc_random_u64()};
     a->passwords = (struct vc_passwords)VC_PASSWORDS_NONE;
+    a->control_fd = -1;
     for (int i = 0; i < VC_AUTHORITY_PEERS_MAX; i++)
         a->portals[i].fd = a->verifiers[i].port.fd = a->tunnels[i].fd = -1;
     vc_logins_init(&a->logins, seed);
     vc_members_init(&a->members, seed);
     int status = vc_child_run(&a->child, VC_ROLE_AUTHORITY, &ops, a);
-    vc_control_free(a->control);
+    vc_logins_deinit(&a->logins);
     vc_store_close(a->store);
     vc_passwords_deinit(&a->passwords);
     vc_members_deinit(&a->members);

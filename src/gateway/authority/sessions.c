@@ -115,13 +115,12 @@ static bool room_for(struct vc_authority *a, const char *user, enum vc_login_err
 static struct vc_member *add(struct vc_authority *a, uint8_t token[32])
 {
     uint8_t hash[VC_HASH_MAX];
-    uint64_t id;
     vc_random(token, 32);
     do
-        id = vc_random_u64() & 0x7fffffffU;
-    while (id == 0 || vc_members_find(&a->members, id));
+        a->last_id = a->last_id < 0x7fffffffU ? a->last_id + 1 : 1; /* small numbers: people type them */
+    while (vc_members_find(&a->members, a->last_id));
     const struct vc_piece piece = {token, 32};
-    return vc_hash(VC_HASH_SHA256, &piece, 1, hash) == 0 ? vc_members_add(&a->members, id, hash) : NULL;
+    return vc_hash(VC_HASH_SHA256, &piece, 1, hash) == 0 ? vc_members_add(&a->members, a->last_id, hash) : NULL;
 }
 
 struct vc_member *vc_sessions_begin(struct vc_authority *a, const struct vc_login *login, const struct vc_job *job,
@@ -311,6 +310,7 @@ int vc_sessions_load(struct vc_authority *a, struct vc_fail *fail)
 {
     struct loading l = {.a = a, .now_s = wall_s()};
     l.alive_s = vc_store_last_alive(a->store);
+    a->last_id = vc_store_last_id(a->store);
     if (l.alive_s > l.now_s)
         l.alive_s = l.now_s;
     *fail = (struct vc_fail){0};

@@ -13,7 +13,7 @@ struct vc_store {
 static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE sessions("
-    " id INTEGER PRIMARY KEY, token_hash BLOB NOT NULL UNIQUE, user TEXT NOT NULL, grp TEXT NOT NULL,"
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, token_hash BLOB NOT NULL UNIQUE, user TEXT NOT NULL, grp TEXT NOT NULL,"
     " agent TEXT NOT NULL, source TEXT NOT NULL, created_s INTEGER NOT NULL, ends_s INTEGER NOT NULL,"
     " waits_s INTEGER NOT NULL, v4 TEXT UNIQUE, v6 TEXT UNIQUE, generation INTEGER NOT NULL, dtls_id BLOB NOT NULL,"
     " rx_bytes INTEGER NOT NULL, tx_bytes INTEGER NOT NULL) STRICT;"
@@ -262,4 +262,11 @@ int64_t vc_store_last_alive(struct vc_store *s)
 {
     int64_t at = 0;
     return ask(s, "SELECT alive_s FROM gateway", &at, NULL, 0) == 0 ? at : 0;
+}
+
+uint64_t vc_store_last_id(struct vc_store *s)
+{
+    int64_t id = 0;
+    return ask(s, "SELECT seq FROM sqlite_sequence WHERE name = 'sessions'", &id, NULL, 0) == 0 && id > 0 ? (uint64_t)id
+                                                                                                          : 0;
 }

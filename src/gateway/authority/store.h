@@ -41,5 +41,7 @@ int vc_store_remove(struct vc_store *s, uint64_t id, struct vc_fail *fail);
 /** When we were last seen alive: by it the next life knows how long the sessions have waited. 0: never. */
 int vc_store_alive(struct vc_store *s, int64_t now_s, struct vc_fail *fail);
 int64_t vc_store_last_alive(struct vc_store *s);
+/** The highest number that a session ever had. */
+uint64_t vc_store_last_id(struct vc_store *s);
 
 #endif
