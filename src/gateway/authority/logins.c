@@ -149,6 +149,20 @@ static void event_cause(struct vc_authority *a, enum vc_event_id id, uint64_t co
     event(a, id, VC_OUTCOME_REFUSED, conn, l, source, &fail);
 }
 
+/** Why an answer was not accepted. One event, also where it was the last that is allowed. */
+static void refused(struct vc_authority *a, uint64_t conn, const struct vc_login *l, const struct vc_endpoint *source,
+                    const struct vc_login_out *out)
+{
+    struct vc_fail fail = {.cause = out->cause};
+    if (out->then != VC_CAUSE_NONE)
+        vc_fail_set(&fail, out->then, 0, "%s%s", out->cause ? "the last answer: " : "",
+                    out->cause ? vc_cause_name(out->cause) : "");
+    if (fail.cause == VC_CAUSE_NONE)
+        return;
+    event(a, VC_EVENT_USER_REFUSED, VC_OUTCOME_REFUSED, conn, l, source, &fail);
+    a->stats.failures++;
+}
+
 static void send_form(struct vc_authority *a, uint16_t portal, uint64_t conn, bool refuse,
                       const struct vc_login_answer *answer)
 {
@@ -179,16 +193,11 @@ static void show(struct vc_authority *a, uint16_t portal, uint64_t conn, const s
         refuse(a, portal, conn, VC_LOGIN_ERROR_BUSY);
         return;
     }
-    if (out->cause != VC_CAUSE_NONE)
-        event_cause(a, VC_EVENT_USER_REFUSED, conn, l, source, out->cause);
-    if (out->then != VC_CAUSE_NONE)
-        event_cause(a, VC_EVENT_USER_REFUSED, conn, l, source, out->then);
+    refused(a, conn, l, source, out);
     if (out->what == VC_LOGIN_SHOW && out->answer.form == VC_LOGIN_PASSWORD_FORM && out->cause == VC_CAUSE_NONE)
         event(a, VC_EVENT_USER_ANSWER, VC_OUTCOME_INFO, conn, l, source, NULL);
     else if (out->what == VC_LOGIN_SHOW)
         event(a, VC_EVENT_GROUP_FORM, VC_OUTCOME_OK, conn, l, source, NULL);
-    if (out->cause != VC_CAUSE_NONE || out->then != VC_CAUSE_NONE)
-        a->stats.failures++;
     send_form(a, portal, conn, out->what == VC_LOGIN_REFUSE, &out->answer);
 }
 
@@ -342,11 +351,7 @@ void vc_logins_verdict(struct vc_authority *a, struct vc_job *job, enum vc_login
     if (out.what != VC_LOGIN_SUCCESS) {
         struct vc_login told = l;
         memcpy(told.user, user, sizeof(user));
-        if (out.cause != VC_CAUSE_NONE)
-            event_cause(a, VC_EVENT_USER_REFUSED, job->conn, &told, &job->source, out.cause);
-        if (out.then != VC_CAUSE_NONE)
-            event_cause(a, VC_EVENT_USER_REFUSED, job->conn, &told, &job->source, out.then);
-        a->stats.failures++;
+        refused(a, job->conn, &told, &job->source, &out);
         bool kept = store(&a->logins, &l, out.drop);
         if (!job->gone && kept)
             send_form(a, job->portal, job->conn, out.what == VC_LOGIN_REFUSE, &out.answer);

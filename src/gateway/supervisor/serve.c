@@ -9,11 +9,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define PASSWORDS_NS 5000000000ULL /* between two looks at the password file, beside inotify */
 #define STOP_S 5 /* clients are told, processes end; then they are killed */
 
 void vc_gateway_emit(struct vc_gateway *g, struct vc_event *e)
@@ -84,17 +86,41 @@ static int send_passwords(struct vc_gateway *g, struct vc_child_process *c)
     return send_fd(c, &m, fd, true);
 }
 
-/** Once a second: tools replace the file by a new one under its name. */
-static void watch_passwords(struct vc_gateway *g, uint64_t now_ns)
+/** Tools replace the file by a new one under its name. */
+static void check_passwords(struct vc_gateway *g)
 {
     struct vc_child_process *authority = vc_children_find(&g->children, VC_ROLE_AUTHORITY, 0);
     struct stat st;
-    if (now_ns < g->passwords_ns)
-        return;
-    g->passwords_ns = now_ns + 1000000000ULL;
+    g->passwords_ns = vc_clock_mono_ns() + PASSWORDS_NS;
     if (authority && authority->ready && stat(g->conf.passwd_file, &st) == 0 &&
         (st.st_dev != g->passwords_dev || st.st_ino != g->passwords_ino))
         (void)send_passwords(g, authority);
+}
+
+static void on_password_folder(struct vc_watch *w, bool readable, bool writable)
+{
+    uint8_t events[4096];
+    (void)readable;
+    (void)writable;
+    while (read(w->io.fd, events, sizeof(events)) > 0)
+        continue; /* whatever it was: the file itself is looked at */
+    check_passwords(w->owner);
+}
+
+/** A new file is seen at once; where the system has no inotify to spare, a little later. */
+static void watch_password_folder(struct vc_gateway *g, struct vc_watch *w)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(g->conf.passwd_file, '/');
+    size_t len = slash && slash > g->conf.passwd_file ? (size_t)(slash - g->conf.passwd_file) : 1;
+    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (vc_str_copy((struct vc_str){.at = slash ? g->conf.passwd_file : ".", .len = len}, folder, sizeof(folder)) &&
+        inotify_add_watch(fd, folder, IN_MOVED_TO | IN_CREATE | IN_ONLYDIR) >= 0)
+        vc_watch_start(w, &g->loop, fd, true, false, on_password_folder, g);
+    else
+        (void)close(fd);
 }
 
 static int setup_authority(struct vc_gateway *g, struct vc_child_process *c, struct vc_fail *fail)
@@ -352,7 +378,8 @@ static void tick(void *owner, uint64_t now_ns)
     struct vc_gateway *g = owner;
     vc_children_tick(&g->children, now_ns);
     if (!g->stopping) {
-        watch_passwords(g, now_ns);
+        if (now_ns >= g->passwords_ns)
+            check_passwords(g);
         return;
     }
     if (now_ns >= g->stop_by_ns)
@@ -376,7 +403,7 @@ static const struct vc_children_ops children_ops = {
 int vc_gateway_serve(struct vc_gateway *g)
 {
     struct vc_fail fail = {0};
-    struct vc_watch signals = {0};
+    struct vc_watch signals = {0}, folder = {0};
     sigset_t set;
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGCHLD);
@@ -392,6 +419,7 @@ int vc_gateway_serve(struct vc_gateway *g)
         goto failed;
     }
     vc_watch_start(&signals, &g->loop, sfd, true, false, on_signal, g);
+    watch_password_folder(g, &folder);
     g->children.keep_ids = g->keep_ids;
     g->children.with_stderr = g->log.to_stderr;
     if (vc_children_init(&g->children, &g->loop, &children_ops, g, &fail) != 0)
@@ -404,6 +432,10 @@ int vc_gateway_serve(struct vc_gateway *g)
     vc_loop_run(&g->loop, &who);
     status = g->told_up ? 0 : 1;
     remove_pid_file(g);
+    if (folder.loop) {
+        vc_watch_stop(&folder);
+        (void)close(folder.io.fd);
+    }
     vc_watch_stop(&signals);
     (void)close(sfd);
     return status;
