@@ -36,7 +36,10 @@ struct vc_live {
     struct vc_session s;
     struct vc_worker *w;
     struct vc_heap_node timer;
+    bool ending;  /* vc_live_end is at work: what breaks meanwhile is part of this end */
     bool closing; /* nothing but the last bytes and the end of the connection */
+    bool mute;    /* no further record: the last one was a fatal alert, or there is no key for another */
+    bool cut;     /* the socket takes nothing any more */
     bool draining; /* DTLS is up, but what was queued for TLS leaves first */
     uint64_t closing_ns;
 
@@ -117,7 +120,8 @@ struct vc_live *vc_worker_by_address(struct vc_worker *w, const struct vc_ip *ip
 /** Whose way a packet to @to goes: at a client's end there is one session, and the routes have decided. */
 struct vc_live *vc_worker_for(struct vc_worker *w, const struct vc_ip *to);
 void vc_live_rearm(struct vc_live *l); /* asks all its machines when they are due */
-/** Over: `ended` is told, lookups forget it, the connection is closed in order. */
+/** Over: the client hears it where it can, `ended` is told once, lookups forget it, the connection is closed in order.
+ *  The memory stays until a later turn. */
 void vc_live_end(struct vc_live *l, enum vc_live_end how, const char *bye, const struct vc_fail *why);
 struct vc_event vc_live_event(const struct vc_live *l, enum vc_event_id id, enum vc_outcome outcome);
 
@@ -141,6 +145,7 @@ void vc_tcp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, s
 void vc_tcp_lane_seal(struct vc_live *l, struct vc_tls_record *recs, size_t n);
 void vc_tcp_lane_act(struct vc_live *l, const struct vc_cstp_out *out); /* what the CSTP machine wants */
 void vc_tcp_lane_tick(struct vc_live *l, uint64_t now_ns);
+/** DISCONNECT with @bye, unless it is NULL, and close_notify; nothing where the channel is mute. */
 void vc_tcp_lane_goodbye(struct vc_live *l, const char *bye);
 
 /* udp_lane.c */

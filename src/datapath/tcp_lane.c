@@ -13,6 +13,7 @@
 #define UPDATES_MAX 32 /* a minute */
 #define EMPTIES_MAX 32 /* in a row */
 #define WARNINGS_MAX 16
+#define ALERT_UNEXPECTED 10 /* unexpected_message */
 
 static struct vc_tls_dir *in_of(struct vc_live *l)
 {
@@ -29,6 +30,20 @@ static void broken(struct vc_live *l, enum vc_cause cause, int err, const char *
     struct vc_fail why;
     vc_fail_set(&why, cause, err, "%s", detail);
     vc_live_end(l, VC_LIVE_LOST, NULL, &why);
+}
+
+/** The socket is of no use any more: what waits for it is lost. */
+static void cut(struct vc_live *l, int err, const char *detail)
+{
+    l->cut = true;
+    l->out_at = l->out_len = 0;
+    if (!l->closing) {
+        broken(l, VC_CAUSE_CSTP_PEER_CLOSED, err, detail);
+        return;
+    }
+    vc_watch_set(&l->watch, false, false); /* a broken socket is always ready */
+    l->closing_ns = 0;
+    vc_live_rearm(l);
 }
 
 /* ---- out ---- */
@@ -62,6 +77,8 @@ static void push(struct vc_live *l, const uint8_t *bytes, size_t len)
 {
     struct vc_worker *w = l->w;
     size_t done = 0;
+    if (l->cut)
+        return;
     if (l->out_len == 0) {
         ssize_t n;
         do
@@ -69,8 +86,7 @@ static void push(struct vc_live *l, const uint8_t *bytes, size_t len)
         while (n < 0 && errno == EINTR);
         w->count.tcp_sends++;
         if (n < 0 && errno != EAGAIN) {
-            if (!l->closing)
-                broken(l, VC_CAUSE_CSTP_PEER_CLOSED, errno, "sending");
+            cut(l, errno, "sending");
             return;
         }
         done = n > 0 ? (size_t)n : 0;
@@ -99,8 +115,8 @@ static void write_out(struct vc_live *l)
             continue;
         l->w->count.tcp_sends++;
         if (n < 0) {
-            if (errno != EAGAIN && !l->closing)
-                broken(l, VC_CAUSE_CSTP_PEER_CLOSED, errno, "sending");
+            if (errno != EAGAIN)
+                cut(l, errno, "sending");
             return;
         }
         l->out_at += (size_t)n;
@@ -153,6 +169,7 @@ void vc_tcp_lane_seal(struct vc_live *l, struct vc_tls_record *recs, size_t n)
     if (vc_tls_seal(out_of(l), l->tcp_out, recs, n) != n) {
         w->tcp_live = NULL; /* nothing of the batch leaves: its numbers are spent */
         w->tcp_staged = w->tcp_staged_records = 0;
+        l->mute = true;
         broken(l, VC_CAUSE_CSTP_KEY_LIMIT, 0, "no more records under this key");
         return;
     }
@@ -168,7 +185,7 @@ static void put_record(struct vc_live *l, uint8_t type, const uint8_t *bytes, si
     struct vc_worker *w = l->w;
     if (w->tcp_live != l || w->tcp_staged + vc_tls_overhead(out_of(l)) + len > sizeof(w->tcp_stage))
         vc_tcp_lane_flush(w);
-    if (l->closing)
+    if (l->closing || l->mute)
         return;
     w->tcp_live = l;
     uint8_t *body = w->tcp_stage + w->tcp_staged + vc_tls_head(out_of(l));
@@ -191,6 +208,15 @@ static void send_alert(struct vc_live *l, uint8_t level, uint8_t description)
 {
     const uint8_t alert[2] = {level, description};
     put_record(l, VC_TLS_ALERT, alert, sizeof(alert));
+    if (level == 2 || description == 0)
+        l->mute = true; /* nothing follows those */
+}
+
+/** Over, and the client hears why. */
+static void refuse(struct vc_live *l, uint8_t alert, enum vc_cause cause, const char *detail)
+{
+    send_alert(l, 2, alert);
+    broken(l, cause, 0, detail);
 }
 
 /** New keys for what we send (1.3). @ask: the peer is asked to do the same. */
@@ -204,6 +230,7 @@ static void update_out(struct vc_live *l, bool ask)
                                 ? vc_aead_new((enum vc_aead_alg)out_of(l)->alg, out_of(l)->key, VC_AEAD_AUTO)
                                 : NULL;
     if (!fresh) {
+        l->mute = true; /* the key that is expanded is not the one of the numbers any more */
         broken(l, VC_CAUSE_NO_MEMORY, 0, "KeyUpdate");
         return;
     }
@@ -219,8 +246,7 @@ void vc_tcp_lane_goodbye(struct vc_live *l, const char *bye)
         size_t len = vc_cstp_bye_write(payload, VC_CSTP_BYE_USER, bye);
         vc_tcp_lane_send(l, VC_CSTP_DISCONNECT, payload, len);
     }
-    if (!l->closing)
-        send_alert(l, 1, 0); /* close_notify */
+    send_alert(l, 1, 0); /* close_notify */
     vc_tcp_lane_flush(l->w);
 }
 
@@ -285,7 +311,7 @@ static void take_handshake(struct vc_live *l, const uint8_t *body, size_t len)
 {
     if (in_of(l)->version == VC_TLS_1_2) { /* renegotiation: refused, the connection goes on */
         if (++l->warnings > WARNINGS_MAX)
-            broken(l, VC_CAUSE_CSTP_FLOOD, 0, "renegotiation attempts");
+            refuse(l, ALERT_UNEXPECTED, VC_CAUSE_CSTP_FLOOD, "renegotiation attempts");
         else
             send_alert(l, 1, 100); /* no_renegotiation */
         return;
@@ -293,12 +319,11 @@ static void take_handshake(struct vc_live *l, const uint8_t *body, size_t len)
     if (len >= 1 && body[0] == 4 && l->w->conf.end == VC_END_CLIENT)
         return; /* NewSessionTicket: never used */
     if (len != 5 || memcmp(body, "\x18\0\0\x01", 4) != 0 || body[4] > 1) {
-        send_alert(l, 2, 10); /* unexpected_message */
-        broken(l, VC_CAUSE_CSTP_RECORD, 0, "a handshake message that is no KeyUpdate");
+        refuse(l, ALERT_UNEXPECTED, VC_CAUSE_CSTP_RECORD, "a handshake message that is no KeyUpdate");
         return;
     }
     if (!update_allowed(l)) {
-        broken(l, VC_CAUSE_CSTP_FLOOD, 0, "more than 32 KeyUpdates a minute");
+        refuse(l, ALERT_UNEXPECTED, VC_CAUSE_CSTP_FLOOD, "more than 32 KeyUpdates a minute");
         return;
     }
     struct vc_aead *fresh = vc_tls_key_update(in_of(l)) == 0
@@ -324,8 +349,9 @@ static void take_alert(struct vc_live *l, const uint8_t *body, size_t len)
         broken(l, VC_CAUSE_CSTP_PEER_CLOSED, 0, "close_notify");
     } else if (len == 2 && body[0] == 1 && in_of(l)->version == VC_TLS_1_2) {
         if (++l->warnings > WARNINGS_MAX)
-            broken(l, VC_CAUSE_CSTP_FLOOD, 0, "warning alerts");
+            refuse(l, ALERT_UNEXPECTED, VC_CAUSE_CSTP_FLOOD, "warning alerts");
     } else {
+        l->mute = true; /* it reads nothing after its own fatal alert */
         (void)snprintf(detail, sizeof(detail), "alert %d", len == 2 ? body[1] : -1);
         broken(l, VC_CAUSE_CSTP_PEER_CLOSED, 0, detail);
     }
@@ -346,7 +372,7 @@ static void take(struct vc_live *l, const struct vc_tls_record *rec)
     }
     if (rec->len == 0) {
         if (++l->empties > EMPTIES_MAX)
-            broken(l, VC_CAUSE_CSTP_FLOOD, 0, "empty records");
+            refuse(l, ALERT_UNEXPECTED, VC_CAUSE_CSTP_FLOOD, "empty records");
         return;
     }
     l->empties = 0;
@@ -372,16 +398,12 @@ static size_t take_stream(struct vc_live *l, uint8_t *buf, size_t len)
             for (size_t k = 0; k < opened && !l->closing; k++)
                 take(l, &w->tls_recs[i + k]);
             i += opened;
-            if (open_fault != VC_TLS_FINE && !l->closing) {
-                send_alert(l, 2, vc_tls_fault_alert(open_fault));
-                broken(l, VC_CAUSE_CSTP_RECORD, 0, vc_tls_fault_name(open_fault));
-            }
+            if (open_fault != VC_TLS_FINE && !l->closing)
+                refuse(l, vc_tls_fault_alert(open_fault), VC_CAUSE_CSTP_RECORD, vc_tls_fault_name(open_fault));
         }
         total += used;
-        if (fault != VC_TLS_FINE && !l->closing) {
-            send_alert(l, 2, vc_tls_fault_alert(fault));
-            broken(l, VC_CAUSE_CSTP_RECORD, 0, vc_tls_fault_name(fault));
-        }
+        if (fault != VC_TLS_FINE && !l->closing)
+            refuse(l, vc_tls_fault_alert(fault), VC_CAUSE_CSTP_RECORD, vc_tls_fault_name(fault));
         if (n < VC_RECORDS_MAX)
             break;
     }
@@ -412,11 +434,8 @@ static void on_tcp(struct vc_watch *watch, bool readable, bool writable)
         return;
     if (l->closing) {
         ssize_t n = recv(l->fd, w->tcp_read, sizeof(w->tcp_read), MSG_DONTWAIT);
-        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) { /* the end that was waited for */
-            vc_watch_set(&l->watch, false, false);
-            l->closing_ns = 0;
-            vc_live_rearm(l);
-        }
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) /* the end that was waited for */
+            cut(l, 0, "");
         return;
     }
     if (l->part_len > 0)
@@ -425,7 +444,7 @@ static void on_tcp(struct vc_watch *watch, bool readable, bool writable)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
-        broken(l, VC_CAUSE_CSTP_PEER_CLOSED, n < 0 ? errno : 0, n < 0 ? "" : "FIN without close_notify");
+        cut(l, n < 0 ? errno : 0, n < 0 ? "" : "FIN without close_notify");
         return;
     }
     w->count.tcp_receives++;
@@ -462,7 +481,8 @@ void vc_tcp_lane_begin(struct vc_live *l, const uint8_t *plain, size_t plain_len
         return;
     }
     /* frames behind the head may share a record; from the next record on each fills one */
-    memcpy(w->tcp_read, plain, plain_len);
+    if (plain_len > 0)
+        memcpy(w->tcp_read, plain, plain_len);
     r = vc_reader_of(w->tcp_read, plain_len);
     while (!l->closing && r.left > 0 && (how = vc_cstp_frame_next(&r, &frame)) == VC_CSTP_OK) {
         struct vc_cstp_out out = {0};

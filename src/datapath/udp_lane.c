@@ -206,7 +206,7 @@ static void drop_old(struct vc_live *l)
 void vc_udp_lane_close(struct vc_live *l, bool say_so)
 {
     struct vc_worker *w = l->w;
-    if (say_so && has_keys(l)) {
+    if (say_so && has_keys(l) && l->udp_peer.ip.family) {
         static const uint8_t close_notify[2] = {1, 0};
         put_record(l, VC_DTLS_ALERT, close_notify, sizeof(close_notify));
     }

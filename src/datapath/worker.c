@@ -103,6 +103,7 @@ struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_con
 }
 
 static void forget(struct vc_live *l);
+static void destroy(struct vc_live *l);
 
 void vc_worker_free(struct vc_worker *w)
 {
@@ -111,11 +112,9 @@ void vc_worker_free(struct vc_worker *w)
         return;
     while ((node = vc_heap_first(&w->timers))) { /* every live is in it, closing ones too */
         struct vc_live *l = node->owner;
+        l->ending = true; /* nobody hears of it: its owner ends it first, or ends itself */
         forget(l);
-        vc_tcp_lane_close(l);
-        vc_heap_remove(&w->timers, &l->timer);
-        vc_session_wipe(&l->s);
-        free(l);
+        destroy(l);
     }
     vc_watch_stop(&w->tun_watch);
     vc_watch_stop(&w->udp_watch);
@@ -233,21 +232,18 @@ static void destroy(struct vc_live *l)
 void vc_live_end(struct vc_live *l, enum vc_live_end how, const char *bye, const struct vc_fail *why)
 {
     struct vc_worker *w = l->w;
-    if (l->closing)
+    if (l->ending)
         return;
+    l->ending = true;   /* told once: a socket that breaks while the last words are sent adds nothing */
     vc_worker_flush(w); /* what was taken in its name goes out first */
-    if (l->closing)
-        return; /* flushing found it broken */
-    bool broken = how == VC_LIVE_LOST && why->cause != VC_CAUSE_CSTP_DEAD_PEER;
-    if (vc_udp_lane_up(l) || l->udp_peer.ip.family)
-        vc_udp_lane_close(l, true);
-    if (!broken)
-        vc_tcp_lane_goodbye(l, bye);
+    vc_udp_lane_close(l, true);
+    vc_tcp_lane_goodbye(l, bye);
     w->ops->ended(w->owner, l, how, why);
     forget(l);
-    /* the last bytes leave in order: FIN behind them, then wait for the client's, a little while */
+    /* the last bytes leave in order: FIN behind them, then wait for the client's, a little while; closing at once
+     * would make the kernel send RST where the client has more on its way, and the alert would be lost */
     l->closing = true;
-    l->closing_ns = vc_worker_now(w) + (broken ? 0 : VC_CLOSING_NS);
+    l->closing_ns = l->cut ? 0 : vc_worker_now(w) + VC_CLOSING_NS;
     if (l->out_len == 0)
         (void)shutdown(l->fd, SHUT_WR);
     vc_live_rearm(l);
@@ -354,6 +350,7 @@ static void tick_live(struct vc_live *l, uint64_t now)
         return;
     }
     if (l->stuck_ns && l->stuck_ns + VC_TCP_SLOW_S * 1000000000ULL <= now) {
+        l->cut = true;
         end_with(l, VC_LIVE_LOST, VC_CAUSE_CSTP_SLOW_PEER, NULL);
         return;
     }

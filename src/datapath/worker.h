@@ -58,7 +58,8 @@ enum vc_live_end {
 };
 
 struct vc_worker_ops {
-    /** The TLS connection is over, and with it the session here; it must not be used after this returns. */
+    /** The TLS connection is over, and with it the session here; it must not be used after this returns. Called once
+     *  for each, with the first reason. */
     void (*ended)(void *owner, struct vc_live *live, enum vc_live_end how, const struct vc_fail *why);
     /** DTLS came up (suite by s->udp), or data goes over TLS again. */
     void (*dtls)(void *owner, struct vc_live *live, bool up);
@@ -96,7 +97,7 @@ void vc_worker_tick(struct vc_worker *w, uint64_t now_ns);
 
 /**
  * Takes up a session: its channel goes on at @fd. An earlier one with the same id is closed quietly (a newer connection
- * took over) without a word to the owner.
+ * took over): `ended` says CLOSED, cause CSTP_REPLACED, of the earlier generation.
  * @s       moved: the caller's copy is wiped. tcp is set, udp may be
  * @fd      owned by the worker when 0 is returned
  * @plain   frames that came behind the CONNECT head, opened; @cipher: records that were read and not opened
