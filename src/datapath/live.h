@@ -7,7 +7,7 @@
 /** Inside of the data path: what its files share. */
 
 #define VC_TCP_UNSENT_MAX (256U << 10) /* bytes that wait for a client that does not read; then its packets are dropped */
-#define VC_TCP_SLOW_S 30               /* and after this long its connection ends */
+#define VC_TCP_SLOW_S 30               /* what waits must have left after this long, or the connection ends */
 #define VC_TCP_STAGE (288U << 10)
 #define VC_TCP_READ (1U << 20)
 #define VC_UDP_STAGE (1U << 20)
@@ -50,7 +50,8 @@ struct vc_live {
     size_t part_len;
     uint8_t *out; /* sealed, not yet taken by the kernel */
     size_t out_at, out_len, out_cap;
-    uint64_t stuck_ns; /* since when nothing could be sent; 0: it goes */
+    uint64_t stuck_ns; /* since when the first stuck_left bytes wait; 0: nothing waits */
+    size_t stuck_left;
     uint64_t update_window_ns; /* limits on the peer: KeyUpdates, empty records, warnings */
     unsigned updates, empties, warnings;
 
@@ -139,7 +140,7 @@ void vc_tcp_lane_begin(struct vc_live *l, const uint8_t *plain, size_t plain_len
 /** Room for a record: returns where @len bytes of payload behind a CSTP header go, or NULL: the client does not read. */
 uint8_t *vc_tcp_lane_room(struct vc_live *l, size_t len);
 void vc_tcp_lane_flush(struct vc_worker *w); /* seals nothing: sends what is staged */
-/** A control frame, at once with the turn's other records. */
+/** A control frame, at once with the turn's other records; dropped where too much waits, but for DISCONNECT. */
 void vc_tcp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, size_t len);
 /** Packets that were written into rooms of vc_tcp_lane_room, one behind the other: seals them. */
 void vc_tcp_lane_seal(struct vc_live *l, struct vc_tls_record *recs, size_t n);

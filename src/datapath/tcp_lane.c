@@ -102,6 +102,7 @@ static void push(struct vc_live *l, const uint8_t *bytes, size_t len)
         vc_watch_set(&w->tun_watch, false, false);
     if (l->stuck_ns == 0) {
         l->stuck_ns = vc_worker_now(w);
+        l->stuck_left = l->out_len;
         vc_live_rearm(l);
     }
     vc_watch_set(&l->watch, true, true);
@@ -121,7 +122,12 @@ static void write_out(struct vc_live *l)
         }
         l->out_at += (size_t)n;
         l->out_len -= (size_t)n;
-        l->stuck_ns = vc_worker_now(l->w); /* it goes on */
+        if ((size_t)n < l->stuck_left) {
+            l->stuck_left -= (size_t)n; /* a byte now and then wins no time: docs/threats.md, rule 6 */
+        } else {
+            l->stuck_ns = vc_worker_now(l->w);
+            l->stuck_left = l->out_len;
+        }
     }
     l->stuck_ns = 0;
     free(l->out);
@@ -179,7 +185,7 @@ void vc_tcp_lane_seal(struct vc_live *l, struct vc_tls_record *recs, size_t n)
     vc_cstp_sent(&l->s.cstp, true, vc_worker_now(w));
 }
 
-/** One record of any type, sealed behind what the turn staged. Control is never dropped for a slow peer. */
+/** One record of any type, sealed behind what the turn staged, whatever waits already. */
 static void put_record(struct vc_live *l, uint8_t type, const uint8_t *bytes, size_t len)
 {
     struct vc_worker *w = l->w;
@@ -199,6 +205,8 @@ void vc_tcp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, s
     static uint8_t frame[VC_CSTP_HEADER + VC_CSTP_PAYLOAD_MAX];
     if (!vc_cstp_header_write(frame, type, len))
         return;
+    if (l->out_len > VC_TCP_UNSENT_MAX && type != VC_CSTP_DISCONNECT)
+        return; /* who asks without reading does not fill our memory */
     if (len > 0)
         memcpy(frame + VC_CSTP_HEADER, payload, len);
     put_record(l, VC_TLS_DATA, frame, VC_CSTP_HEADER + len);
