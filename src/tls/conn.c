@@ -179,7 +179,6 @@ struct vc_tls_conn *vc_tls_conn_new(struct vc_tls_server *s, struct vc_fail *fai
         return NULL;
     }
     c->server = s;
-    c->handshake = ++s->last_handshake;
     BIO_set_data(bio, c);
     BIO_set_init(bio, 1);
     SSL_set_bio(c->ssl, bio, bio);
@@ -525,6 +524,7 @@ int vc_tls_conn_handshake(struct vc_tls_conn *c, struct vc_fail *fail)
             /* the callback runs here, not on the small stack of the paused job */
             assert(q->state == VC_QUESTION_WANTED); /* nothing else pauses */
             q->state = VC_QUESTION_ASKED;
+            c->handshake = ++c->server->last_handshake;
             wait_for_signer(c);
             if (c->server->ask(c->server->arg, c->handshake, q->key, q->scheme, q->bytes, q->len) != 0)
                 q->state = VC_QUESTION_REFUSED;

@@ -17,7 +17,7 @@ struct vc_tls_conn *vc_tls_conn_new(struct vc_tls_server *s, struct vc_fail *fai
 void vc_tls_conn_free(struct vc_tls_conn *c);
 void vc_tls_conn_set_owner(struct vc_tls_conn *c, void *owner); /* whatever the caller wants to find again */
 void *vc_tls_conn_owner(const struct vc_tls_conn *c);
-uint64_t vc_tls_conn_handshake_number(const struct vc_tls_conn *c);
+uint64_t vc_tls_conn_handshake_number(const struct vc_tls_conn *c); /* 0: the signer was not asked yet */
 
 /** Ciphertext from the client: takes as much as there is room for, returns how much. */
 size_t vc_tls_conn_feed(struct vc_tls_conn *c, const void *bytes, size_t len);

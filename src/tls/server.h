@@ -20,7 +20,7 @@ enum vc_tls_max { VC_TLS_MAX_AUTO, VC_TLS_MAX_1_2, VC_TLS_MAX_1_3 };
 
 /**
  * Asks for a signature; vc_tls_signed brings the answer later (or at once, from within).
- * @handshake  its number, never used twice by one server
+ * @handshake  its number, never used twice by one server; they go up from question to question
  * @key        the number of vc_tls_cert
  * @bytes      what to sign, not a hash of it; borrowed for the call
  * Returns 0; or -1 when nobody can be asked: the handshake fails.
