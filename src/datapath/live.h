@@ -145,6 +145,7 @@ void vc_tcp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, s
 /** Packets that were written into rooms of vc_tcp_lane_room, one behind the other: seals them. */
 void vc_tcp_lane_seal(struct vc_live *l, struct vc_tls_record *recs, size_t n);
 void vc_tcp_lane_act(struct vc_live *l, const struct vc_cstp_out *out); /* what the CSTP machine wants */
+uint64_t vc_tcp_lane_due(const struct vc_live *l);
 void vc_tcp_lane_tick(struct vc_live *l, uint64_t now_ns);
 /** DISCONNECT with @bye, unless it is NULL, and close_notify; nothing where the channel is mute. */
 void vc_tcp_lane_goodbye(struct vc_live *l, const char *bye);

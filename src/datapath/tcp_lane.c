@@ -25,6 +25,13 @@ static struct vc_tls_dir *out_of(struct vc_live *l)
     return &l->s.tcp.tls.out;
 }
 
+/** The largest packets that the keys see: TLS carries what DTLS would (2-tunnel.md 4). */
+static size_t mtu_of(const struct vc_live *l)
+{
+    const struct vc_session_facts *f = &l->s.facts;
+    return f->dtls_mtu > f->cstp_mtu ? f->dtls_mtu : f->cstp_mtu;
+}
+
 static void broken(struct vc_live *l, enum vc_cause cause, int err, const char *detail)
 {
     struct vc_fail why;
@@ -176,13 +183,24 @@ void vc_tcp_lane_seal(struct vc_live *l, struct vc_tls_record *recs, size_t n)
         w->tcp_live = NULL; /* nothing of the batch leaves: its numbers are spent */
         w->tcp_staged = w->tcp_staged_records = 0;
         l->mute = true;
-        broken(l, VC_CAUSE_CSTP_KEY_LIMIT, 0, "no more records under this key");
+        broken(l, VC_CAUSE_CSTP_KEY_LIMIT, 0, "no more records under our key");
         return;
     }
     const struct vc_tls_record *last = &recs[n - 1];
     w->tcp_staged = (size_t)(last->raw + last->raw_len - w->tcp_stage);
     w->tcp_staged_records += n;
     vc_cstp_sent(&l->s.cstp, true, vc_worker_now(w));
+    switch (vc_tls_limit(out_of(l), mtu_of(l))) {
+    case VC_KEY_GOOD:
+        break;
+    case VC_KEY_RENEW:
+        if (vc_tcp_lane_due(l) < l->timer.due)
+            vc_live_rearm(l);
+        break;
+    case VC_KEY_SPENT: /* of what there is to seal, only the end is left */
+        broken(l, VC_CAUSE_CSTP_KEY_LIMIT, 0, "no more records under our key");
+        break;
+    }
 }
 
 /** One record of any type, sealed behind what the turn staged, whatever waits already. */
@@ -410,6 +428,8 @@ static size_t take_stream(struct vc_live *l, uint8_t *buf, size_t len)
                 refuse(l, vc_tls_fault_alert(open_fault), VC_CAUSE_CSTP_RECORD, vc_tls_fault_name(open_fault));
         }
         total += used;
+        if (!l->closing && vc_tls_limit(in_of(l), mtu_of(l)) == VC_KEY_SPENT)
+            broken(l, VC_CAUSE_CSTP_KEY_LIMIT, 0, "no more records under the client's key");
         if (fault != VC_TLS_FINE && !l->closing)
             refuse(l, vc_tls_fault_alert(fault), VC_CAUSE_CSTP_RECORD, vc_tls_fault_name(fault));
         if (n < VC_RECORDS_MAX)
@@ -461,7 +481,7 @@ static void on_tcp(struct vc_watch *watch, bool readable, bool writable)
     if (!l->closing)
         keep_part(l, w->tcp_read + used, len - used);
     vc_worker_flush(w);
-    if (!l->closing && vc_cstp_due(&l->s.cstp) < l->timer.due)
+    if (!l->closing && vc_tcp_lane_due(l) < l->timer.due)
         vc_live_rearm(l);
 }
 
@@ -533,9 +553,30 @@ void vc_tcp_lane_close(struct vc_live *l)
     l->out_len = l->out_at = l->out_cap = 0;
 }
 
+/** When we are to make new keys of our own accord: each key_update_s, and near the limit, at most once a second. */
+static uint64_t update_due(const struct vc_live *l)
+{
+    const struct vc_tls_dir *out = &l->s.tcp.tls.out;
+    uint64_t due = VC_NEVER;
+    if (out->version != VC_TLS_1_3)
+        return VC_NEVER;
+    if (l->s.facts.key_update_s)
+        due = l->s.rekey_ns + l->s.facts.key_update_s * 1000000000ULL;
+    if (vc_tls_limit(out, mtu_of(l)) == VC_KEY_RENEW && l->s.rekey_ns + 1000000000ULL < due)
+        due = l->s.rekey_ns + 1000000000ULL;
+    return due;
+}
+
+uint64_t vc_tcp_lane_due(const struct vc_live *l)
+{
+    uint64_t due = vc_cstp_due(&l->s.cstp), t = update_due(l);
+    due = t < due ? t : due;
+    t = l->stuck_ns ? l->stuck_ns + VC_TCP_SLOW_S * 1000000000ULL : VC_NEVER;
+    return t < due ? t : due;
+}
+
 void vc_tcp_lane_tick(struct vc_live *l, uint64_t now_ns)
 {
-    const struct vc_session_facts *f = &l->s.facts;
     while (!l->closing && vc_cstp_due(&l->s.cstp) <= now_ns) {
         struct vc_cstp_out out = {0};
         vc_cstp_tick(&l->s.cstp, now_ns, &out);
@@ -547,11 +588,7 @@ void vc_tcp_lane_tick(struct vc_live *l, uint64_t now_ns)
         free(l->part); /* an idle session holds no buffer */
         l->part = NULL;
     }
-    if (l->closing || out_of(l)->version != VC_TLS_1_3)
-        return;
-    if (f->key_update_s && l->s.rekey_ns + f->key_update_s * 1000000000ULL <= now_ns)
-        update_out(l, true);
-    else if (vc_tls_limit(out_of(l), f->dtls_mtu > f->cstp_mtu ? f->dtls_mtu : f->cstp_mtu) == VC_KEY_RENEW &&
-             l->s.rekey_ns + 1000000000ULL <= now_ns)
-        update_out(l, false);
+    uint32_t every_s = l->s.facts.key_update_s;
+    if (!l->closing && update_due(l) <= now_ns) /* at its time the client is asked for new ones, too */
+        update_out(l, every_s && l->s.rekey_ns + every_s * 1000000000ULL <= now_ns);
 }

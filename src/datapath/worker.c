@@ -179,11 +179,11 @@ void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len)
 void vc_live_rearm(struct vc_live *l)
 {
     const struct vc_session *s = &l->s;
-    uint64_t due = vc_cstp_due(&s->cstp), t;
     if (l->closing) {
         (void)vc_heap_set(&l->w->timers, &l->timer, l->closing_ns);
         return;
     }
+    uint64_t due = vc_tcp_lane_due(l), t;
     t = vc_fallback_due(&s->fallback);
     due = t < due ? t : due;
     t = vc_udp_lane_due(l);
@@ -192,11 +192,6 @@ void vc_live_rearm(struct vc_live *l)
         due = s->facts.end_ns;
     if (s->facts.idle_s && s->data_ns + s->facts.idle_s * 1000000000ULL < due)
         due = s->data_ns + s->facts.idle_s * 1000000000ULL;
-    if (s->facts.key_update_s && s->tcp.kind == VC_CHANNEL_TLS_1_3 &&
-        s->rekey_ns + s->facts.key_update_s * 1000000000ULL < due)
-        due = s->rekey_ns + s->facts.key_update_s * 1000000000ULL;
-    if (l->stuck_ns && l->stuck_ns + VC_TCP_SLOW_S * 1000000000ULL < due)
-        due = l->stuck_ns + VC_TCP_SLOW_S * 1000000000ULL;
     (void)vc_heap_set(&l->w->timers, &l->timer, due);
 }
 
