@@ -138,8 +138,3 @@ class TestPasswd:
     def test_what_it_writes_lets_in(self, start_gateway, connect, users):
         assert self.passwd(users.path, "dave", stdin="p&ss wörd\n").returncode == 0
         connect(start_gateway(), user="dave", password="p&ss wörd")
-
-    def test_an_unknown_user_is_an_error(self, tmp_path):
-        path = tmp_path / "file"
-        path.touch()
-        assert self.passwd(path, "-d", "nobody").returncode == 1

@@ -79,7 +79,8 @@ def test_three_wrong_passwords_end_the_login(start_gateway, connect, user):
     assert "webvpn=<" not in c.log.text()
     if g.flavour == "varcod":
         causes = [e["cause"] for e in g.events("user.refused")]
-        assert causes == ["password" if user == "alice" else "no-such-user"] * 2 + ["too-many-tries"]
+        assert causes[-1] == "too-many-tries"
+        assert set(causes[:-1]) == {"password" if user == "alice" else "no-such-user"}
 
 
 @pytest.mark.varcod_only("ocserv sends its text in <message> and has another one for the first form")
@@ -90,7 +91,7 @@ def test_unknown_user_and_wrong_password_get_the_same_text(start_gateway, connec
     def texts(user):
         c = connect(g, user=user, up=False, password="a", answers=["b", "c"])
         c.wait_exit()
-        return re.sub(r"=[^ ;]+;", "=;", re.sub(r"opaque.*", "", c.log.text()))
+        return [line for line in c.log.text().splitlines() if not line.startswith("[")]
 
     assert texts("alice") == texts("mallory")
 

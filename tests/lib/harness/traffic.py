@@ -61,10 +61,11 @@ def pinging(host, target, folder, **kw):
         pings.stop()
 
 
-def ping(host, target, count=5, interval=0.05, size=56, df=False, deadline=10):
+def ping(host, target, count=5, interval=0.05, size=56, df=False, deadline=10, source=None):
     """Sends count pings; returns how many were not answered."""
     argv = ["ping", "-n", "-q", "-c", str(count), "-i", f"{interval:g}", "-s", str(size), "-W", "2", "-w", str(deadline)]
     argv += ["-M", "do"] if df else []
+    argv += ["-I", source] if source else []
     done = subprocess.run(host.command(*argv, target), capture_output=True, text=True, check=False,
                           env=os.environ | {"LC_ALL": "C"})
     found = re.search(r"(\d+) packets transmitted, (\d+) received", done.stdout)
