@@ -66,10 +66,11 @@ static void too_large(struct vc_live *l, struct vc_cut *cut, uint16_t mtu)
     struct vc_worker *w = l->w;
     uint8_t icmp[VC_ICMP_MAX];
     size_t len = vc_cut_next(cut, w->scratch, sizeof(w->scratch));
-    const struct vc_ip *from = w->scratch[0] >> 4 == 4 ? &w->conf.inner4 : &w->conf.inner6;
-    if (len == 0)
+    struct vc_ip src, client;
+    /* told in the client's name: a host drops what comes out of its TUN with an address of its own as the source */
+    if (len == 0 || !vc_ip_packet_addresses(w->scratch, len, &src, &client))
         return;
-    size_t n = from->family ? vc_icmp_too_big(w->scratch, len, from, mtu, icmp) : 0;
+    size_t n = vc_icmp_too_big(w->scratch, len, &client, mtu, icmp);
     if (n > 0) {
         w->count.dropped_large++;
         l->s.count.tx_dropped++;

@@ -82,7 +82,6 @@ struct vc_worker_conf {
     unsigned offloads; /* of the TUN */
     uint8_t dtls_cookie; /* 0 auto, 1 on, 2 off */
     const uint8_t *cookie_key; /* 32 bytes, copied */
-    struct vc_ip inner4, inner6; /* our own inner addresses: the source of ICMP errors */
     void (*random)(void *to, size_t n);
 };
 

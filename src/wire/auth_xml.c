@@ -347,14 +347,6 @@ void vc_auth_xml_wipe(struct vc_auth_client *c)
     vc_wipe(c, sizeof(*c));
 }
 
-uint64_t vc_auth_handle_parse(struct vc_str s)
-{
-    uint64_t handle = 0;
-    if (s.len == 0 || s.len > 19 || s.at[0] == '0' || !vc_str_u64(s, INT64_MAX, &handle))
-        return 0;
-    return handle;
-}
-
 /* ---- writing ---- */
 
 /* Where the text goes decides what must be a reference. */

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "base/writer.h"
 #include "event/fail.h"
+#include "wire/auth_handle.h"
 
 /** The documents of aggregate authentication (1-login.md 4): reads what a client posts, writes what a gateway answers.
  *
@@ -105,10 +106,6 @@ static inline bool vc_auth_has(const struct vc_auth_client *c, enum vc_auth_fiel
  */
 int vc_auth_xml_read(const void *doc, size_t len, struct vc_auth_client *out, struct vc_fail *fail);
 void vc_auth_xml_wipe(struct vc_auth_client *c);
-
-/** A handle of ours, in <aggauth-handle> or the cookie webvpncontext: 1 to 19 decimal digits, 1 to 2^63 - 1, written
- *  without leading zeros. 0 for anything else. */
-uint64_t vc_auth_handle_parse(struct vc_str s);
 
 /* ---- what a gateway answers ---- */
 

@@ -66,8 +66,11 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < VC_PER_ROLE_MAX; i++)
         g->tun[i] = g->udp[i] = -1;
     /* 0, 1 and 2 must be open, or a socket of ours would land there */
-    for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd <= 2; fd = open("/dev/null", O_RDWR))
+    int null;
+    while ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) >= 0 && null <= 2)
         continue;
+    if (null > 2)
+        (void)close(null);
     (void)umask(022);
     if (vc_gateway_read(g, &fail) != 0) {
         vc_gateway_close(g);

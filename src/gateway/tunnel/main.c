@@ -50,7 +50,6 @@ static struct tunnel {
     struct vc_child child;
     uint16_t index, count;
     uint8_t dtls_cookie, cookie_key[32];
-    struct vc_prefix pool4, pool6;
     int tun, udp;
     unsigned offloads;
     struct vc_worker *worker;
@@ -563,8 +562,6 @@ static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
         t->dtls_cookie = m->TUNNEL_SETUP.dtls_cookie;
         if (m->TUNNEL_SETUP.cookie_key.len == sizeof(t->cookie_key))
             memcpy(t->cookie_key, m->TUNNEL_SETUP.cookie_key.at, sizeof(t->cookie_key));
-        t->pool4 = (struct vc_prefix){.ip = m->TUNNEL_SETUP.pool4, .len = m->TUNNEL_SETUP.pool4_len};
-        t->pool6 = (struct vc_prefix){.ip = m->TUNNEL_SETUP.pool6, .len = m->TUNNEL_SETUP.pool6_len};
         break;
     case VC_IPC_TUN_QUEUE:
         t->tun = fd;
@@ -596,8 +593,6 @@ static int start(struct vc_child *child, struct vc_fail *fail)
                                   .dtls_cookie = t->dtls_cookie,
                                   .cookie_key = t->cookie_key,
                                   .random = vc_random};
-    (void)vc_prefix_nth(&t->pool4, 1, &conf.inner4);
-    (void)vc_prefix_nth(&t->pool6, 1, &conf.inner6);
     if (t->tun < 0)
         return vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "tunnel process without a TUN queue");
     t->worker = vc_worker_new(&child->loop, &conf, &ops, t);
