@@ -149,18 +149,15 @@ static void event_cause(struct vc_authority *a, enum vc_event_id id, uint64_t co
     event(a, id, VC_OUTCOME_REFUSED, conn, l, source, &fail);
 }
 
-/** Why an answer was not accepted. One event, also where it was the last that is allowed. */
+/** Why an answer was not accepted; and, where a limit made it the last one, that. */
 static void refused(struct vc_authority *a, uint64_t conn, const struct vc_login *l, const struct vc_endpoint *source,
                     const struct vc_login_out *out)
 {
-    struct vc_fail fail = {.cause = out->cause};
+    if (out->cause != VC_CAUSE_NONE)
+        event_cause(a, VC_EVENT_USER_REFUSED, conn, l, source, out->cause);
     if (out->then != VC_CAUSE_NONE)
-        vc_fail_set(&fail, out->then, 0, "%s%s", out->cause ? "the last answer: " : "",
-                    out->cause ? vc_cause_name(out->cause) : "");
-    if (fail.cause == VC_CAUSE_NONE)
-        return;
-    event(a, VC_EVENT_USER_REFUSED, VC_OUTCOME_REFUSED, conn, l, source, &fail);
-    a->stats.failures++;
+        event_cause(a, VC_EVENT_USER_REFUSED, conn, l, source, out->then);
+    a->stats.failures += out->cause != VC_CAUSE_NONE || out->then != VC_CAUSE_NONE;
 }
 
 static void send_form(struct vc_authority *a, uint16_t portal, uint64_t conn, bool refuse,
