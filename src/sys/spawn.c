@@ -18,6 +18,16 @@ static void no_core(void)
     (void)setrlimit(RLIMIT_CORE, &none);
 }
 
+/** As many fds as the system lets us have: a session holds one or two. Nothing of ours uses select(). */
+static void all_fds(void)
+{
+    struct rlimit n;
+    if (getrlimit(RLIMIT_NOFILE, &n) == 0) {
+        n.rlim_cur = n.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &n);
+    }
+}
+
 static int take_ids(const struct vc_spawn *s)
 {
     if (s->keep_ids)
@@ -50,6 +60,7 @@ static void become(const struct vc_spawn *s, pid_t parent)
     if (capng_apply(CAPNG_SELECT_CAPS) != 0)
         _exit(125);
     no_core();
+    all_fds();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         _exit(125);
     if (getppid() != parent) /* it died before the line above */

@@ -18,8 +18,8 @@ struct vc_spawn {
 };
 
 /** Forks and executes. In the child: session of its own, ids, empty capability sets, no new privileges, no core dumps,
- *  killed when its parent dies, signals back to default, fds 0 and 1 on /dev/null, 2 as asked, 3 the port, nothing else.
- *  Returns the pid, or -1 with *fail. A failed exec shows as exit status 127 of the child. */
+ *  the hard limit of fds, killed when its parent dies, signals back to default, fds 0 and 1 on /dev/null, 2 as asked, 3
+ *  the port, nothing else. Returns the pid, or -1 with *fail. A failed exec shows as exit status 127 of the child. */
 pid_t vc_spawn(const struct vc_spawn *s, struct vc_fail *fail);
 
 /** Keeps only what the supervisor needs: effective, permitted and bounding set (docs/architecture.md, "Defaults").

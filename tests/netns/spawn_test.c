@@ -27,10 +27,11 @@ static bool all_ids;
 static int child(void)
 {
     char line[256], cwd[PATH_MAX];
-    struct rlimit core;
+    struct rlimit core, fds;
     sigset_t blocked;
     int ignored = 0, n_blocked = 0;
     (void)getrlimit(RLIMIT_CORE, &core);
+    (void)getrlimit(RLIMIT_NOFILE, &fds);
     (void)sigprocmask(SIG_SETMASK, NULL, &blocked);
     for (int sig = 1; sig < NSIG; sig++) {
         struct sigaction act;
@@ -41,10 +42,11 @@ static int child(void)
     int n_env = 0;
     while (environ[n_env])
         n_env++;
-    int n = snprintf(
-        line, sizeof(line), "core=%llu sid=%d cwd=%s ignored=%d blocked=%d path=%s home=%s env=%d dumpable=%d",
-        (unsigned long long)core.rlim_max, getsid(0) == getpid(), getcwd(cwd, sizeof(cwd)) ? cwd : "?", ignored,
-        n_blocked, getenv("PATH"), getenv("HOME") ? "set" : "none", n_env, prctl(PR_GET_DUMPABLE, 0, 0, 0, 0));
+    int n = snprintf(line, sizeof(line),
+                     "core=%llu sid=%d cwd=%s ignored=%d blocked=%d path=%s home=%s env=%d dumpable=%d fds=%d",
+                     (unsigned long long)core.rlim_max, getsid(0) == getpid(), getcwd(cwd, sizeof(cwd)) ? cwd : "?",
+                     ignored, n_blocked, getenv("PATH"), getenv("HOME") ? "set" : "none", n_env,
+                     prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), fds.rlim_cur == fds.rlim_max && fds.rlim_max == 900);
     if (write(3, line, (size_t)n) != n)
         return 3;
     struct pollfd p = {.fd = 3, .events = POLLIN};
