@@ -651,6 +651,8 @@ bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
             struct vc_live *meant = vc_map_get(&w->by_dtls_id, peek.id.at);
             if (meant)
                 hello(meant, &t->peer, &t->local, &peek);
+        } else if (has_keys(l)) {
+            open_datagram(l, datagram, len); /* the peer's last flight again, its Finished at the end: ours was lost */
         }
         if (sealed && at_pending && has_keys(l) && !l->closing) /* perhaps under the keys that are up */
             open_datagram(l, datagram, len);
