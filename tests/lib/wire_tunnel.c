@@ -237,9 +237,15 @@ int wire_dtls(struct wire_tunnel *t, unsigned timeout_ms, struct vc_fail *fail)
             struct vc_udp_train one = {.at = buf, .len = sizeof(buf)};
             if (vc_udp_recv(t->udp, &one, 1) != 1 || !vc_endpoint_eq(&one.peer, &t->udp_peer))
                 continue;
+            if (t->lose_last && machine.mode == VC_DTLS_MODE_PSK && machine.state == VC_DTLS_CLIENT_WAITS_FINISHED) {
+                t->lose_last = false;
+                continue;
+            }
             for (size_t at = 0; at < one.len && r == VC_DTLS_STEP_MORE; at += one.segment) {
                 size_t len = one.len - at < one.segment ? one.len - at : one.segment;
                 r = vc_dtls_client_datagram(&machine, buf + at, len, vc_clock_mono_ns(), &out, &done, fail);
+                if (r == VC_DTLS_STEP_COMPLETE && t->lose_last)
+                    out.len = 0;
                 (void)send_datagram(t, out.datagram, out.len);
                 out.len = 0;
             }
@@ -271,21 +277,26 @@ static struct vc_aead *expanded(uint8_t alg, const uint8_t *key)
     return vc_aead_new((enum vc_aead_alg)alg, key, VC_AEAD_AUTO);
 }
 
+int wire_link_dtls_up(struct wire_link *l, struct vc_fail *fail)
+{
+    const struct vc_channel *udp = &l->tunnel->session.udp;
+    if (udp->kind != VC_CHANNEL_DTLS_1_2)
+        return 0;
+    l->dtls_in = expanded(udp->dtls.in.alg, udp->dtls.in.key);
+    l->dtls_out = expanded(udp->dtls.out.alg, udp->dtls.out.key);
+    return l->dtls_in && l->dtls_out ? 0 : vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "keys");
+}
+
 int wire_link_init(struct wire_link *l, struct wire_tunnel *t, struct vc_fail *fail)
 {
-    const struct vc_session *s = &t->session;
+    const struct vc_channel *tcp = &t->session.tcp;
     *l = (struct wire_link){.tunnel = t};
-    l->tls_in = expanded(s->tcp.tls.in.alg, s->tcp.tls.in.key);
-    l->tls_out = expanded(s->tcp.tls.out.alg, s->tcp.tls.out.key);
-    if (s->udp.kind == VC_CHANNEL_DTLS_1_2) {
-        l->dtls_in = expanded(s->udp.dtls.in.alg, s->udp.dtls.in.key);
-        l->dtls_out = expanded(s->udp.dtls.out.alg, s->udp.dtls.out.key);
-    }
-    if (!l->tls_in || !l->tls_out || (s->udp.kind && (!l->dtls_in || !l->dtls_out))) {
-        wire_link_deinit(l);
-        return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "keys");
-    }
-    return 0;
+    l->tls_in = expanded(tcp->tls.in.alg, tcp->tls.in.key);
+    l->tls_out = expanded(tcp->tls.out.alg, tcp->tls.out.key);
+    if (l->tls_in && l->tls_out && wire_link_dtls_up(l, fail) == 0)
+        return 0;
+    wire_link_deinit(l);
+    return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "keys");
 }
 
 void wire_link_deinit(struct wire_link *l)

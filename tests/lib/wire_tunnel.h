@@ -37,6 +37,7 @@ struct wire_tunnel {
     struct vc_endpoint udp_peer;
     struct vc_ip local;
     char dtls_suite[48];
+    bool lose_last; /* wire_dtls: the last flight of the handshake, ours or the gateway's, is lost once */
 };
 
 /**
@@ -61,6 +62,7 @@ struct wire_link {
     bool closed; /* close_notify or FIN came */
 };
 int wire_link_init(struct wire_link *l, struct wire_tunnel *t, struct vc_fail *fail);
+int wire_link_dtls_up(struct wire_link *l, struct vc_fail *fail); /* after wire_dtls, if that came later */
 void wire_link_deinit(struct wire_link *l);
 
 int wire_link_frame(struct wire_link *l, uint8_t type, const void *payload, size_t len);   /* a CSTP frame */

@@ -15,7 +15,8 @@ static const char usage[] =
     "            --user U --password-stdin [--group G] [--path /P]\n"
     "  connect   one session with a TUN and the data path\n"
     "            --cookie-stdin, or --user U --password-stdin [--group G]\n"
-    "            [--tun NAME | --no-tun] [--no-routes] [--dtls-wait MS]; SIGTERM logs off, SIGUSR1 prints counters\n"
+    "            [--tun NAME | --no-tun] [--no-routes] [--dtls-wait MS] [--lose-last]; SIGTERM logs off, SIGUSR1 "
+    "prints counters\n"
     "  load      many sessions without TUN; commands on stdin\n"
     "            --count N --user U (%d becomes 1 to N) --password-stdin [--inside ADDRESS]\n"
     "            stdin: status | ping ID|all [COUNT] | drop ID|all | frame ID TYPE HEX | record ID TYPE HEX |\n"
@@ -171,7 +172,8 @@ enum {
     SPLITS,
     HEADER,
     TIMEOUT,
-    DTLS_WAIT
+    DTLS_WAIT,
+    LOSE_LAST
 };
 
 // clang-format off
@@ -182,7 +184,7 @@ static const struct option options[] = {
     {"no-tun", 0, NULL, NO_TUN}, {"no-routes", 0, NULL, NO_ROUTES}, {"base-mtu", 1, NULL, BASE_MTU},
     {"mtu", 1, NULL, MTU}, {"ipv6", 0, NULL, IPV6}, {"count", 1, NULL, COUNT}, {"inside", 1, NULL, INSIDE},
     {"port", 1, NULL, PORT}, {"splits", 1, NULL, SPLITS}, {"header", 1, NULL, HEADER}, {"timeout", 1, NULL, TIMEOUT},
-    {"dtls-wait", 1, NULL, DTLS_WAIT}, {NULL, 0, NULL, 0},
+    {"dtls-wait", 1, NULL, DTLS_WAIT}, {"lose-last", 0, NULL, LOSE_LAST}, {NULL, 0, NULL, 0},
 };
 // clang-format on
 
@@ -268,6 +270,9 @@ static const char *parse(int argc, char **argv, struct wire_options *o)
             break;
         case TIMEOUT:
             good = number(optarg, 600000, &o->target.timeout_ms);
+            break;
+        case LOSE_LAST:
+            o->lose_last = true;
             break;
         case DTLS_WAIT:
             good = number(optarg, 600000, &o->dtls_ms);

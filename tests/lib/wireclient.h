@@ -13,6 +13,7 @@ struct wire_options {
     struct wire_connect connect;
     const char *tun;            /* pattern; NULL: none */
     bool no_routes;             /* the tunnel's routes are not set */
+    bool lose_last;             /* of the flights of the DTLS handshake */
     unsigned dtls_ms;           /* how long a DTLS handshake may take before the session goes on without */
     unsigned count;             /* sessions; packets of a burst */
     struct vc_ip inside;        /* address inside that answers echo requests, or takes datagrams */

@@ -156,7 +156,7 @@ static int open_tun(const struct wire_options *o, const struct wire_tunnel *t, c
     return fd;
 }
 
-/** Runs the session until it ends. */
+/** Sets the host up, brings DTLS up, and runs the session until it ends. */
 static int run(const struct wire_options *o, struct wire_tunnel *t)
 {
     static const struct vc_worker_ops ops = {.ended = on_ended, .dtls = on_dtls, .emit = on_emit};
@@ -165,10 +165,16 @@ static int run(const struct wire_options *o, struct wire_tunnel *t)
     unsigned offloads = 0;
     char device[16];
     sigset_t set;
-    struct vc_ip v4 = t->session.facts.v4, v6 = t->session.facts.v6;
     int tun = open_tun(o, t, device, &offloads, &fail);
     if (tun < 0)
         return wire_say_fail("failed", &fail);
+    t->lose_last = o->lose_last;
+    if (t->session.facts.terms.mode != VC_DTLS_MODE_NONE) {
+        if (wire_dtls(t, o->dtls_ms, &fail) == 0)
+            wire_say(json_pack("{ss ss}", "event", "dtls-up", "suite", t->dtls_suite));
+        else
+            (void)wire_say_fail("dtls-failed", &fail);
+    }
     (void)sigemptyset(&set);
     for (const int *s = (const int[]){SIGTERM, SIGINT, SIGHUP, SIGUSR1, 0}; *s; s++)
         (void)sigaddset(&set, *s);
@@ -179,13 +185,8 @@ static int run(const struct wire_options *o, struct wire_tunnel *t)
         return 1;
     }
     e.loop.now_ns = vc_clock_mono_ns();
-    struct vc_worker_conf conf = {.end = VC_END_CLIENT,
-                                  .tun = tun,
-                                  .udp = t->udp,
-                                  .offloads = offloads,
-                                  .inner4 = v4,
-                                  .inner6 = v6,
-                                  .random = vc_random};
+    struct vc_worker_conf conf = {
+        .end = VC_END_CLIENT, .tun = tun, .udp = t->udp, .offloads = offloads, .random = vc_random};
     e.worker = vc_worker_new(&e.loop, &conf, &ops, &e);
     t->udp = -1;
     uint64_t id = t->session.facts.id;
@@ -229,12 +230,6 @@ int wireclient_connect(const struct wire_options *o)
         goto out;
     }
     wire_say(wire_answer_json(&t, tls));
-    if (t.session.facts.terms.mode != VC_DTLS_MODE_NONE) {
-        if (wire_dtls(&t, o->dtls_ms, &fail) == 0)
-            wire_say(json_pack("{ss ss}", "event", "dtls-up", "suite", t.dtls_suite));
-        else
-            (void)wire_say_fail("dtls-failed", &fail);
-    }
     r = run(o, &t);
 out:
     wire_tunnel_end(&t);

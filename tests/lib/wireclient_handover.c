@@ -16,8 +16,9 @@
 #include <unistd.h>
 
 #define BURST_MAX 65536
-#define PAUSE_NS 500000 /* a gateway that reads at once has read the first part by then; one that does not passes too  \
-                         */
+#define PAUSE_NS                                                                                                       \
+    500000 /* a gateway that reads at once has read the first part by then; one that does not passes too               \
+            */
 
 /** A UDP datagram of 3 bytes: the split, and its place in the burst. */
 static size_t datagram(const struct vc_ip *from, const struct vc_ip *to, unsigned port, unsigned split, unsigned place,

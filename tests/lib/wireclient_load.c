@@ -150,8 +150,6 @@ static void start(struct load *l, unsigned i)
     }
     if (good && l->o->inside.family == VC_FAMILY_NONE && i == 0)
         wire_say(wire_answer_json(&s->t, tls));
-    if (good && s->t.session.facts.terms.mode != VC_DTLS_MODE_NONE)
-        s->dtls = wire_dtls(&s->t, o->dtls_ms, &fail) == 0;
     if (good)
         good = wire_link_init(&s->link, &s->t, &fail) == 0;
     if (good) {
@@ -169,6 +167,18 @@ static void start(struct load *l, unsigned i)
     vc_wipe(&logged, sizeof(logged));
     wire_tls_free(tls);
     wire_http_end(&http);
+}
+
+/** The handshakes come when all sessions are up, as those of clients do that set their host up first. */
+static void start_dtls(struct one *s, unsigned timeout_ms)
+{
+    struct vc_fail fail = {0};
+    if (!s->up || s->t.session.facts.terms.mode == VC_DTLS_MODE_NONE)
+        return;
+    s->dtls = wire_dtls(&s->t, timeout_ms, &fail) == 0 && wire_link_dtls_up(&s->link, &fail) == 0;
+    if (!s->dtls)
+        (void)wire_say_fail("dtls-failed", &fail);
+    vc_liveness_heard(&s->udp, vc_clock_mono_ns());
 }
 
 /* ---- all of them ---- */
@@ -407,10 +417,14 @@ int wireclient_load(const struct wire_options *given)
                 o.inside = (struct vc_ip){0};
         }
         wire_tunnel_trim(&l.all[i].t);
-        up += l.all[i].up;
-        dtls += l.all[i].dtls;
         l.waiting = 1;
         serve(&l, vc_clock_mono_ns(), false); /* those that are up are not forgotten meanwhile */
+    }
+    for (unsigned i = 0; i < l.n; i++) {
+        start_dtls(&l.all[i], o.dtls_ms);
+        serve(&l, vc_clock_mono_ns(), false);
+        up += l.all[i].up;
+        dtls += l.all[i].dtls;
     }
     wire_say(json_pack("{ss si si si}", "event", "up", "count", (int)up, "dtls", (int)dtls, "pid", (int)getpid()));
     while (!l.eof) {
