@@ -15,6 +15,7 @@
 #define VC_SEAL_MAX 64     /* sealed in one call */
 #define VC_OLD_KEYS_NS 5000000000ULL
 #define VC_EARLY_MAX 8
+#define VC_EARLY_NS 1000000000ULL
 #define VC_CLOSING_NS 2000000000ULL
 #define VC_NEVER UINT64_MAX
 
@@ -23,7 +24,6 @@ struct vc_pending {
     struct vc_dtls_gateway machine;
     struct vc_endpoint peer;
     struct vc_ip local;
-    uint64_t alert_ns; /* when the last alert went out */
     unsigned n_early;
     uint64_t early_ns;
     struct {
@@ -40,7 +40,6 @@ struct vc_live {
     bool closing; /* nothing but the last bytes and the end of the connection */
     bool mute;    /* no further record: the last one was a fatal alert, or there is no key for another */
     bool cut;     /* the socket takes nothing any more */
-    bool draining; /* DTLS is up, but what was queued for TLS leaves first */
     uint64_t closing_ns;
 
     int fd;
@@ -50,6 +49,7 @@ struct vc_live {
     size_t part_len;
     uint8_t *out; /* sealed, not yet taken by the kernel */
     size_t out_at, out_len, out_cap;
+    size_t draining;   /* of it: queued before DTLS came up, and to leave before anything goes that way */
     uint64_t stuck_ns; /* since when the first stuck_left bytes wait; 0: nothing waits */
     size_t stuck_left;
     uint64_t update_window_ns; /* limits on the peer: KeyUpdates, empty records, warnings */
@@ -58,6 +58,8 @@ struct vc_live {
     struct vc_endpoint udp_peer; /* where DTLS goes; family NONE: nowhere */
     struct vc_ip udp_local;      /* the address of ours that the client uses */
     uint16_t udp_suite;
+    uint16_t udp_max; /* datagrams of this size did not leave: they go over TLS; 0: none did not */
+    int udp_errno;    /* nothing leaves for udp_peer: told when the turn is over */
     uint64_t moved_ns;
     struct vc_aead *udp_in, *udp_out;
     struct vc_dtls_dir old_in; /* keys before the last handshake, for what is still on its way */
@@ -67,8 +69,7 @@ struct vc_live {
     struct vc_pending *pending;
     uint64_t hello_second_ns; /* 4 hellos a second */
     unsigned hellos;
-    unsigned refused; /* ECONNREFUSED and the like within a second */
-    uint64_t refused_ns;
+    uint64_t alert_ns; /* the last alert of a handshake */
 };
 
 struct vc_worker {
@@ -155,15 +156,18 @@ void vc_udp_lane_open(struct vc_worker *w);
 /** A session that came with a DTLS channel goes on with it. */
 int vc_udp_lane_resume(struct vc_live *l, struct vc_fail *fail);
 void vc_udp_lane_flush(struct vc_worker *w);
-bool vc_udp_lane_up(const struct vc_live *l); /* data goes this way */
-/** Seals records that lie one behind the other from vc_udp_lane_room on, and adds them to the turn's trains. */
+bool vc_udp_lane_up(const struct vc_live *l);                  /* data goes this way */
+bool vc_udp_lane_carries(const struct vc_live *l, size_t len); /* a packet of this size does not go over TLS instead */
+/** Seals records that lie one behind the other from vc_udp_lane_room on, and adds them to the turn's trains. Those that
+ *  the key does not seal any more are lost, and the lane is not up afterwards. */
 void vc_udp_lane_seal(struct vc_live *l, struct vc_dtls_record *recs, size_t n);
 uint8_t *vc_udp_lane_room(struct vc_live *l, size_t len); /* where @len bytes go, the type byte first */
 void vc_udp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, size_t len);
 bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *train, bool forwarded);
 void vc_udp_lane_tick(struct vc_live *l, uint64_t now_ns);
 uint64_t vc_udp_lane_due(const struct vc_live *l);
-void vc_udp_lane_close(struct vc_live *l, bool say_so); /* the channel is gone; data goes over TLS */
+/** The channel and whatever handshake runs beside it are over; data goes over TLS. @say_so: with close_notify. */
+void vc_udp_lane_close(struct vc_live *l, bool say_so);
 void vc_udp_lane_act(struct vc_live *l, const struct vc_cstp_out *out);
 
 #endif

@@ -43,7 +43,7 @@ static void broken(struct vc_live *l, enum vc_cause cause, int err, const char *
 static void cut(struct vc_live *l, int err, const char *detail)
 {
     l->cut = true;
-    l->out_at = l->out_len = 0;
+    l->out_at = l->out_len = l->draining = 0;
     if (!l->closing) {
         broken(l, VC_CAUSE_CSTP_PEER_CLOSED, err, detail);
         return;
@@ -129,6 +129,7 @@ static void write_out(struct vc_live *l)
         }
         l->out_at += (size_t)n;
         l->out_len -= (size_t)n;
+        l->draining -= (size_t)n < l->draining ? (size_t)n : l->draining;
         if ((size_t)n < l->stuck_left) {
             l->stuck_left -= (size_t)n; /* a byte now and then wins no time: docs/threats.md, rule 6 */
         } else {
@@ -140,7 +141,6 @@ static void write_out(struct vc_live *l)
     free(l->out);
     l->out = NULL;
     l->out_at = l->out_cap = 0;
-    l->draining = false;
     vc_watch_set(&l->watch, true, false);
     if (l->w->conf.end == VC_END_CLIENT)
         vc_watch_set(&l->w->tun_watch, true, false);

@@ -99,28 +99,6 @@ static size_t batch_of(size_t per_packet, size_t stage)
     return n > VC_SEAL_MAX ? VC_SEAL_MAX : n;
 }
 
-static void over_udp(struct vc_live *l, struct vc_cut *cut)
-{
-    struct vc_dtls_record recs[VC_SEAL_MAX];
-    size_t head = vc_dtls_head((enum vc_aead_alg)l->s.udp.dtls.out.alg), largest = vc_cut_largest(cut), len = 1;
-    while (len > 0) {
-        size_t n = 0, bytes = 0, batch = batch_of(1 + largest + head + VC_AEAD_TAG, VC_UDP_STAGE / 2);
-        /* all of a batch lies one behind the other, so that it can be one train */
-        uint8_t *body = vc_udp_lane_room(l, (1 + largest + head + VC_AEAD_TAG) * batch);
-        while (n < batch && (len = vc_cut_next(cut, body + 1, largest)) > 0) {
-            body[0] = VC_CSTP_DATA;
-            recs[n++] = (struct vc_dtls_record){.type = VC_DTLS_DATA, .body = body, .len = 1 + len};
-            bytes += len;
-            body += 1 + len + VC_AEAD_TAG + head;
-        }
-        if (n == 0)
-            return;
-        vc_udp_lane_seal(l, recs, n);
-        sent(l, n, bytes, is_data(cut->packet));
-        l->w->count.tun_in += n;
-    }
-}
-
 static void over_tcp(struct vc_live *l, struct vc_cut *cut)
 {
     struct vc_tls_record recs[VC_SEAL_MAX];
@@ -146,6 +124,32 @@ static void over_tcp(struct vc_live *l, struct vc_cut *cut)
         if (n == 0)
             return;
         vc_tcp_lane_seal(l, recs, n);
+        sent(l, n, bytes, is_data(cut->packet));
+        l->w->count.tun_in += n;
+    }
+}
+
+static void over_udp(struct vc_live *l, struct vc_cut *cut)
+{
+    struct vc_dtls_record recs[VC_SEAL_MAX];
+    size_t head = vc_dtls_head((enum vc_aead_alg)l->s.udp.dtls.out.alg), largest = vc_cut_largest(cut), len = 1;
+    while (len > 0) {
+        if (!vc_udp_lane_up(l)) { /* its key ended on the way */
+            over_tcp(l, cut);
+            return;
+        }
+        size_t n = 0, bytes = 0, batch = batch_of(1 + largest + head + VC_AEAD_TAG, VC_UDP_STAGE / 2);
+        /* all of a batch lies one behind the other, so that it can be one train */
+        uint8_t *body = vc_udp_lane_room(l, (1 + largest + head + VC_AEAD_TAG) * batch);
+        while (n < batch && (len = vc_cut_next(cut, body + 1, largest)) > 0) {
+            body[0] = VC_CSTP_DATA;
+            recs[n++] = (struct vc_dtls_record){.type = VC_DTLS_DATA, .body = body, .len = 1 + len};
+            bytes += len;
+            body += 1 + len + VC_AEAD_TAG + head;
+        }
+        if (n == 0)
+            return;
+        vc_udp_lane_seal(l, recs, n);
         sent(l, n, bytes, is_data(cut->packet));
         l->w->count.tun_in += n;
     }
@@ -179,7 +183,7 @@ void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len)
     uint16_t mtu = udp ? f->dtls_mtu : f->dtls_mtu > f->cstp_mtu ? f->dtls_mtu : f->cstp_mtu;
     if (vc_cut_largest(&cut) > mtu)
         too_large(l, &cut, mtu);
-    else if (udp)
+    else if (udp && vc_udp_lane_carries(l, vc_cut_largest(&cut)))
         over_udp(l, &cut);
     else
         over_tcp(l, &cut);

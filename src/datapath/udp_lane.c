@@ -41,7 +41,22 @@ static bool has_keys(const struct vc_live *l)
 
 bool vc_udp_lane_up(const struct vc_live *l)
 {
-    return has_keys(l) && l->s.fallback.way == VC_WAY_DTLS && !l->draining;
+    return has_keys(l) && l->s.fallback.way == VC_WAY_DTLS && l->draining == 0;
+}
+
+static size_t datagram_len(const struct vc_live *l, size_t payload_len)
+{
+    return vc_dtls_overhead((enum vc_aead_alg)l->s.udp.dtls.out.alg) + 1 + payload_len;
+}
+
+bool vc_udp_lane_carries(const struct vc_live *l, size_t len)
+{
+    return l->udp_max == 0 || datagram_len(l, len) < l->udp_max;
+}
+
+static bool is_spent(const struct vc_live *l, const struct vc_dtls_dir *dir)
+{
+    return vc_dtls_limit(dir, l->s.facts.dtls_mtu) == VC_KEY_SPENT;
 }
 
 static void emit(struct vc_live *l, enum vc_event_id id, enum vc_outcome outcome, enum vc_cause cause, const char *detail)
@@ -53,6 +68,21 @@ static void emit(struct vc_live *l, enum vc_event_id id, enum vc_outcome outcome
 }
 
 /* ---- out ---- */
+
+/** A train was not taken. What to do about it waits for the end of the turn: the session is in the middle of something. */
+static void not_sent(struct vc_live *l, const struct vc_udp_train *t, int err)
+{
+    l->w->count.dropped_kernel += (t->len + t->segment - 1) / t->segment;
+    if (err == EAGAIN || err == ENOBUFS || err == ENOMEM)
+        return; /* lost, as on any path */
+    if (err == EMSGSIZE) {
+        if (l->udp_max == 0 || t->segment < l->udp_max)
+            l->udp_max = (uint16_t)t->segment;
+        return;
+    }
+    l->udp_errno = err;
+    vc_live_rearm(l);
+}
 
 static void send_trains(struct vc_worker *w)
 {
@@ -82,13 +112,7 @@ static void send_trains(struct vc_worker *w)
                 w->count.udp_sends++;
             }
         } else {
-            struct vc_live *l = w->train_live[done];
-            w->count.dropped_kernel += (t->len + t->segment - 1) / t->segment;
-            if (l && (err == EPERM || err == EHOSTUNREACH || err == ENETUNREACH) && has_keys(l)) {
-                emit(l, VC_EVENT_DTLS_DOWN, VC_OUTCOME_INFO, VC_CAUSE_DTLS_UNREACHABLE, strerror(err));
-                vc_udp_lane_close(l, false);
-                w->ops->dtls(w->owner, l, false);
-            }
+            not_sent(w->train_live[done], t, err);
         }
         done++;
     }
@@ -131,16 +155,21 @@ static void couple(struct vc_live *l, const struct vc_endpoint *to, uint8_t *raw
 void vc_udp_lane_seal(struct vc_live *l, struct vc_dtls_record *recs, size_t n)
 {
     struct vc_worker *w = l->w;
-    size_t sealed = vc_dtls_seal(&l->s.udp.dtls.out, l->udp_out, recs, n);
-    for (size_t i = 0; i < sealed; i++)
-        couple(l, &l->udp_peer, recs[i].raw, recs[i].raw_len);
-    if (sealed > 0)
-        w->udp_staged = (size_t)(recs[sealed - 1].raw + recs[sealed - 1].raw_len - w->udp_stage);
-    vc_cstp_sent(&l->s.dtls, true, vc_worker_now(w));
-    if (sealed < n || vc_dtls_limit(&l->s.udp.dtls.out, l->s.facts.dtls_mtu) == VC_KEY_SPENT) {
+    struct vc_dtls_dir *out = &l->s.udp.dtls.out;
+    bool data = recs[0].type == VC_DTLS_DATA && recs[0].body[0] == VC_CSTP_DATA;
+    if (!is_spent(l, out)) {
+        size_t sealed = vc_dtls_seal(out, l->udp_out, recs, n);
+        for (size_t i = 0; i < sealed; i++)
+            couple(l, &l->udp_peer, recs[i].raw, recs[i].raw_len);
+        if (sealed > 0)
+            w->udp_staged = (size_t)(recs[sealed - 1].raw + recs[sealed - 1].raw_len - w->udp_stage);
+        vc_cstp_sent(&l->s.dtls, data, vc_worker_now(w));
+        if (vc_cstp_due(&l->s.dtls) < l->timer.due)
+            vc_live_rearm(l); /* a client's quick probe */
+    }
+    if (is_spent(l, out) && vc_fallback_closed(&l->s.fallback)) { /* only new keys help */
         emit(l, VC_EVENT_DTLS_DOWN, VC_OUTCOME_INFO, VC_CAUSE_DTLS_KEY_LIMIT, "");
-        if (vc_fallback_closed(&l->s.fallback))
-            w->ops->dtls(w->owner, l, false);
+        w->ops->dtls(w->owner, l, false);
     }
 }
 
@@ -158,7 +187,7 @@ static void put_record(struct vc_live *l, uint8_t type, const uint8_t *bytes, si
 void vc_udp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, size_t len)
 {
     static uint8_t plain[VC_DTLS_PLAIN_MAX];
-    if (len + 1 > sizeof(plain))
+    if (len + 1 > sizeof(plain) || !vc_udp_lane_carries(l, len))
         len = 0; /* too large to be echoed: one byte proves life (2-tunnel.md 6.1) */
     plain[0] = type;
     if (len > 0)
@@ -181,6 +210,18 @@ static void send_plain(struct vc_worker *w, const struct vc_endpoint *to, const 
         w->count.dropped_kernel++;
 }
 
+/** What a handshake has to say. Its alerts: one a second (2-tunnel.md 9.8). */
+static void send_flight(struct vc_live *l, const struct vc_endpoint *to, const struct vc_ip *local,
+                        const struct vc_dtls_out *out)
+{
+    uint64_t now = vc_worker_now(l->w);
+    if (out->alert && l->alert_ns != 0 && now - l->alert_ns < 1000000000ULL)
+        return;
+    if (out->alert)
+        l->alert_ns = now;
+    send_plain(l->w, to, local, out->datagram, out->len);
+}
+
 /* ---- the channel comes and goes ---- */
 
 static void drop_pending(struct vc_live *l)
@@ -195,12 +236,33 @@ static void drop_pending(struct vc_live *l)
     l->pending = NULL;
 }
 
+/** The channel leaves its address, which stays the session's where a handshake runs there. */
+static void leave_peer(struct vc_live *l)
+{
+    if (!l->pending || !vc_endpoint_eq(&l->pending->peer, &l->udp_peer))
+        release(l, &l->udp_peer);
+}
+
 static void drop_old(struct vc_live *l)
 {
     vc_aead_free(l->old_aead);
     l->old_aead = NULL;
     vc_dtls_dir_wipe(&l->old_in);
     l->old_until_ns = 0;
+}
+
+/** The keys are gone, the handshake beside them is not. */
+static void close_channel(struct vc_live *l)
+{
+    drop_old(l);
+    leave_peer(l);
+    vc_aead_free(l->udp_in);
+    vc_aead_free(l->udp_out);
+    l->udp_in = l->udp_out = NULL;
+    vc_channel_wipe(&l->s.udp);
+    l->udp_peer = (struct vc_endpoint){0};
+    l->udp_errno = 0;
+    (void)vc_fallback_closed(&l->s.fallback);
 }
 
 void vc_udp_lane_close(struct vc_live *l, bool say_so)
@@ -213,21 +275,21 @@ void vc_udp_lane_close(struct vc_live *l, bool say_so)
     if (w->n_trains > 0)
         send_trains(w); /* trains name the session */
     drop_pending(l);
-    drop_old(l);
-    release(l, &l->udp_peer);
-    vc_aead_free(l->udp_in);
-    vc_aead_free(l->udp_out);
-    l->udp_in = l->udp_out = NULL;
-    vc_channel_wipe(&l->s.udp);
-    l->udp_peer = (struct vc_endpoint){0};
-    (void)vc_fallback_closed(&l->s.fallback);
+    close_channel(l);
 }
 
 static void lost(struct vc_live *l, enum vc_cause cause, const char *detail)
 {
     emit(l, VC_EVENT_DTLS_DOWN, VC_OUTCOME_INFO, cause, detail);
-    vc_udp_lane_close(l, false);
+    close_channel(l);
     l->w->ops->dtls(l->w->owner, l, false);
+}
+
+/** Data goes over DTLS from here on; what was queued for TLS leaves before (2-tunnel.md 11). */
+static void to_dtls(struct vc_live *l)
+{
+    vc_tcp_lane_flush(l->w);
+    l->draining = l->out_len;
 }
 
 int vc_udp_lane_resume(struct vc_live *l, struct vc_fail *fail)
@@ -280,12 +342,13 @@ static bool install(struct vc_live *l, struct vc_dtls_done *done)
     l->s.udp.dtls.out = done->send;
     l->s.udp.dtls.window = done->window;
     l->s.late = done->late;
+    l->udp_max = 0;
+    l->udp_errno = 0;
     w->conf.random(&jitter, 1);
     vc_liveness_init(&live, w->conf.end, w->conf.end == VC_END_CLIENT, l->s.facts.dpd_s, l->s.facts.keepalive_s, jitter % 11,
                      now);
     vc_cstp_init(&l->s.dtls, &live, true, false, l->s.facts.bye_is_logout);
-    vc_tcp_lane_flush(w); /* what was queued for TLS leaves before anything goes over DTLS */
-    l->draining = l->out_len > 0;
+    to_dtls(l);
     (void)vc_fallback_finished(&l->s.fallback, now);
     struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_UP, VC_OUTCOME_OK);
     char text[VC_ENDPOINT_TEXT];
@@ -319,9 +382,10 @@ void vc_udp_lane_act(struct vc_live *l, const struct vc_cstp_out *out)
         lost(l, VC_CAUSE_DTLS_CLOSED, "DISCONNECT over UDP");
         break;
     case VC_CSTP_DEAD:
-        emit(l, VC_EVENT_DTLS_DOWN, VC_OUTCOME_INFO, VC_CAUSE_DTLS_DEAD_PEER, "");
-        if (vc_fallback_dead(&l->s.fallback))
+        if (vc_fallback_dead(&l->s.fallback)) {
+            emit(l, VC_EVENT_DTLS_DOWN, VC_OUTCOME_INFO, VC_CAUSE_DTLS_DEAD_PEER, "");
             l->w->ops->dtls(l->w->owner, l, false);
+        }
         break;
     }
 }
@@ -335,6 +399,7 @@ static void take(struct vc_live *l, const struct vc_dtls_record *rec)
     case VC_DTLS_DATA:
         vc_cstp_datagram(&l->s.dtls, rec->body, rec->len, vc_worker_now(w), &out);
         if (vc_fallback_udp_heard(&l->s.fallback, out.what == VC_CSTP_DELIVER, vc_worker_now(w))) {
+            to_dtls(l);
             emit(l, VC_EVENT_DTLS_UP, VC_OUTCOME_INFO, VC_CAUSE_NONE, "");
             w->ops->dtls(w->owner, l, true);
         }
@@ -342,7 +407,7 @@ static void take(struct vc_live *l, const struct vc_dtls_record *rec)
         break;
     case VC_DTLS_HANDSHAKE: /* the client's Finished again: our last flight was lost */
         vc_dtls_late_answer(&l->s.late, &l->s.udp.dtls.out, l->udp_out, rec->body, rec->len, &flight);
-        send_plain(w, &l->udp_peer, &l->udp_local, flight.datagram, flight.len);
+        send_flight(l, &l->udp_peer, &l->udp_local, &flight);
         break;
     case VC_DTLS_ALERT:
         lost(l, VC_CAUSE_DTLS_CLOSED, rec->len == 2 && rec->body[1] == 0 ? "close_notify" : "alert");
@@ -352,14 +417,15 @@ static void take(struct vc_live *l, const struct vc_dtls_record *rec)
     }
 }
 
-/** Opens what was gathered; the records may end the channel on their way. */
-static void open_batch(struct vc_live *l, size_t n)
+/** Opens what was gathered; the records may end the channel on their way. Returns how many were authentic and new. */
+static size_t open_batch(struct vc_live *l, size_t n)
 {
     struct vc_worker *w = l->w;
     struct vc_dtls_record *recs = w->dtls_recs;
+    size_t by_old = 0;
     if (n == 0)
-        return;
-    if (l->old_aead && vc_worker_now(w) > l->old_until_ns)
+        return 0;
+    if (l->old_aead && vc_worker_now(w) >= l->old_until_ns)
         drop_old(l);
     if (l->old_aead) { /* a wrong key wipes what it cannot open: the old one tries first, on a copy */
         size_t kept = 0;
@@ -373,10 +439,11 @@ static void open_batch(struct vc_live *l, size_t n)
             if (vc_dtls_open(&l->old_in, l->old_aead, &l->old_window, &copy, 1) == 1) {
                 memcpy(recs[i].body, copy.body, copy.len);
                 recs[i].len = copy.len;
+                by_old++;
                 if (recs[i].type == VC_DTLS_DATA)
                     take(l, &recs[i]);
                 if (!has_keys(l))
-                    return;
+                    return by_old;
             } else {
                 recs[kept++] = recs[i];
             }
@@ -385,7 +452,7 @@ static void open_batch(struct vc_live *l, size_t n)
     }
     if (!has_keys(l)) {
         w->count.dropped_udp += n;
-        return;
+        return by_old;
     }
     size_t opened = vc_dtls_open(&l->s.udp.dtls.in, l->udp_in, &l->s.udp.dtls.window, recs, n);
     w->count.dropped_udp += n - opened;
@@ -393,31 +460,36 @@ static void open_batch(struct vc_live *l, size_t n)
         if (recs[i].state == VC_DTLS_OPENED)
             take(l, &recs[i]);
     }
-    if (has_keys(l) && vc_dtls_limit(&l->s.udp.dtls.in, l->s.facts.dtls_mtu) == VC_KEY_SPENT)
+    if (has_keys(l) && is_spent(l, &l->s.udp.dtls.in))
         lost(l, VC_CAUSE_DTLS_KEY_LIMIT, "");
+    if (!l->closing && vc_udp_lane_due(l) < l->timer.due)
+        vc_live_rearm(l); /* a dead channel is alive again, and its timers with it */
+    return by_old + opened;
 }
 
-static void open_datagram(struct vc_live *l, uint8_t *datagram, size_t len)
+static size_t open_datagram(struct vc_live *l, uint8_t *datagram, size_t len)
 {
     struct vc_dtls_walk walk = vc_dtls_walk_of(datagram, len);
     size_t n = 0;
     while (n < VC_RECORDS_MAX && vc_dtls_next(&walk, &l->w->dtls_recs[n]))
         n++;
-    open_batch(l, n);
+    return open_batch(l, n);
 }
 
 /* ---- handshakes ---- */
 
-static void early(struct vc_pending *p, const uint8_t *datagram, size_t len, uint64_t now)
+/** Keeps a datagram that perhaps nobody can open yet: 8 of them, for 1 s (2-tunnel.md 9.7). */
+static bool early(struct vc_pending *p, const uint8_t *datagram, size_t len, uint64_t now)
 {
-    if (p->n_early == 0 || now - p->early_ns > 1000000000ULL) {
+    if (p->n_early == 0 || now - p->early_ns > VC_EARLY_NS) {
         p->n_early = 0;
         p->early_ns = now;
     }
     if (p->n_early == VC_EARLY_MAX || len > sizeof(p->early[0].bytes))
-        return;
+        return false;
     p->early[p->n_early].len = (uint16_t)len;
     memcpy(p->early[p->n_early++].bytes, datagram, len);
+    return true;
 }
 
 static void failed(struct vc_live *l, const struct vc_fail *why)
@@ -453,7 +525,7 @@ static void begin(struct vc_live *l, const struct vc_endpoint *from, const struc
     w->ops->emit(w->owner, &e);
     int r = vc_dtls_gateway_start(&l->pending->machine, &l->s.facts.terms, p, random, (struct vc_dtls_view){0},
                                   vc_worker_now(w), &out, &why);
-    send_plain(w, from, local, out.datagram, out.len);
+    send_flight(l, from, local, &out);
     if (r < 0)
         failed(l, &why);
     vc_live_rearm(l);
@@ -490,8 +562,10 @@ static void hello(struct vc_live *l, const struct vc_endpoint *from, const struc
     begin(l, from, local, p);
 }
 
-/** A datagram for the handshake that is under way at its own address. */
-static void advance(struct vc_live *l, const struct vc_udp_train *t, uint8_t *datagram, size_t len)
+enum advance { ADVANCED, KEPT, FINISHED };
+
+/** A datagram for the handshake that is under way at its own address. KEPT: for its keys, should no others open it. */
+static enum advance advance(struct vc_live *l, const struct vc_udp_train *t, uint8_t *datagram, size_t len)
 {
     struct vc_worker *w = l->w;
     struct vc_pending *p = l->pending;
@@ -500,31 +574,31 @@ static void advance(struct vc_live *l, const struct vc_udp_train *t, uint8_t *da
     struct vc_fail why = {0};
     uint8_t *copy = w->scratch;
     if (len > sizeof(w->scratch))
-        return;
+        return ADVANCED;
     memcpy(copy, datagram, len); /* it works in place, and live keys may want the same bytes */
     int step = vc_dtls_gateway_datagram(&p->machine, copy, len, &out, &done, &why);
-    send_plain(w, &p->peer, &p->local, out.datagram, out.len);
+    send_flight(l, &p->peer, &p->local, &out);
     if (step < 0) {
         failed(l, &why);
-        return;
+        return ADVANCED;
     }
     if (step == VC_DTLS_STEP_OTHER) {
         struct vc_dtls_peek peek;
         if (vc_dtls_peek(datagram, len, &peek) == VC_DTLS_KIND_HELLO)
             hello(l, &t->peer, &t->local, &peek);
-        return;
+        return ADVANCED;
     }
-    if (out.early && !has_keys(l))
-        early(p, datagram, len, vc_worker_now(w));
+    if (out.early && step != VC_DTLS_STEP_COMPLETE && early(p, datagram, len, vc_worker_now(w)))
+        return KEPT;
     if (step == VC_DTLS_STEP_COMPLETE) {
-        unsigned n = p->n_early;
+        unsigned n = vc_worker_now(w) - p->early_ns > VC_EARLY_NS ? 0 : p->n_early;
         struct vc_pending *finished = p;
         if (install(l, &done)) {
             l->pending = NULL;
             if (out.used < len)
-                open_datagram(l, datagram + out.used, len - out.used);
+                (void)open_datagram(l, datagram + out.used, len - out.used);
             for (unsigned i = 0; i < n && has_keys(l); i++) {
-                open_datagram(l, finished->early[i].bytes, finished->early[i].len);
+                (void)open_datagram(l, finished->early[i].bytes, finished->early[i].len);
                 vc_coalesce_flush(&w->coalescer); /* its packets are borrowed from what goes now */
             }
             vc_dtls_gateway_wipe(&finished->machine);
@@ -537,11 +611,12 @@ static void advance(struct vc_live *l, const struct vc_udp_train *t, uint8_t *da
         vc_dtls_done_wipe(&done);
     }
     vc_live_rearm(l);
+    return step == VC_DTLS_STEP_COMPLETE ? FINISHED : ADVANCED;
 }
 
 /** The client's address changed without a word (NAT): whoever of the same IP address can open it, with a number that is
  *  newer than all seen, is followed. */
-static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, const uint8_t *datagram, size_t len)
+static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, uint8_t *datagram, size_t len)
 {
     size_t at = 0;
     unsigned tried = 0;
@@ -557,9 +632,11 @@ static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, const uint
         if (!vc_dtls_next(&walk, &rec) || rec.epoch != 1 || rec.seq < l->s.udp.dtls.in.seq ||
             vc_dtls_open(&l->s.udp.dtls.in, l->udp_in, &l->s.udp.dtls.window, &rec, 1) != 1)
             continue;
-        release(l, &l->udp_peer);
+        leave_peer(l);
         l->udp_peer = t->peer;
         l->udp_local = t->local;
+        l->udp_max = 0;
+        l->udp_errno = 0;
         l->s.udp.peer = t->peer;
         l->moved_ns = now;
         (void)claim(l, &t->peer);
@@ -571,6 +648,7 @@ static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, const uint
         w->ops->emit(w->owner, &e);
         take(l, &rec);
         vc_coalesce_flush(&w->coalescer); /* scratch is borrowed until here */
+        (void)open_datagram(l, datagram + (len - walk.left), walk.left);
         return true;
     }
     return false;
@@ -635,18 +713,19 @@ bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
         if (sealed && !at_pending) { /* the usual case: gathered over the train */
             struct vc_dtls_walk walk = vc_dtls_walk_of(datagram, len);
             if (n + 32 > VC_RECORDS_MAX) {
-                open_batch(l, n);
+                (void)open_batch(l, n);
                 n = 0;
             }
             for (int k = 0; k < 32 && vc_dtls_next(&walk, &w->dtls_recs[n]); k++)
                 n++;
             continue;
         }
-        open_batch(l, n);
+        (void)open_batch(l, n);
         n = 0;
         struct vc_dtls_peek peek;
+        enum advance how = ADVANCED;
         if (at_pending)
-            advance(l, t, datagram, len);
+            how = advance(l, t, datagram, len);
         else if (vc_dtls_peek(datagram, len, &peek) == VC_DTLS_KIND_HELLO && peek.id.len == 32) {
             struct vc_live *meant = vc_map_get(&w->by_dtls_id, peek.id.at);
             if (meant)
@@ -654,12 +733,14 @@ bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
         } else if (has_keys(l)) {
             open_datagram(l, datagram, len); /* the peer's last flight again, its Finished at the end: ours was lost */
         }
-        if (sealed && at_pending && has_keys(l) && !l->closing) /* perhaps under the keys that are up */
-            open_datagram(l, datagram, len);
+        /* perhaps it is for the keys that are up */
+        if (sealed && at_pending && how != FINISHED && has_keys(l) && open_datagram(l, datagram, len) > 0 &&
+            how == KEPT && l->pending)
+            l->pending->n_early--; /* it was */
     }
     struct vc_live *l = by_peer(w, &t->peer);
     if (l && !l->closing)
-        open_batch(l, n);
+        (void)open_batch(l, n);
     return ours;
 }
 
@@ -690,6 +771,12 @@ void vc_udp_lane_open(struct vc_worker *w)
 uint64_t vc_udp_lane_due(const struct vc_live *l)
 {
     uint64_t due = l->pending ? vc_dtls_gateway_due(&l->pending->machine) : VC_NEVER, t;
+    if (l->udp_errno)
+        return 0;
+    t = vc_fallback_due(&l->s.fallback);
+    due = t < due ? t : due;
+    if (l->old_aead && l->old_until_ns < due)
+        due = l->old_until_ns;
     if (has_keys(l)) {
         t = vc_cstp_due(&l->s.dtls);
         due = t < due ? t : due;
@@ -700,11 +787,16 @@ uint64_t vc_udp_lane_due(const struct vc_live *l)
 void vc_udp_lane_tick(struct vc_live *l, uint64_t now_ns)
 {
     struct vc_worker *w = l->w;
+    if (l->udp_errno && has_keys(l))
+        lost(l, VC_CAUSE_DTLS_UNREACHABLE, strerror(l->udp_errno));
+    l->udp_errno = 0;
+    if (l->old_aead && l->old_until_ns <= now_ns)
+        drop_old(l);
     if (l->pending && vc_dtls_gateway_due(&l->pending->machine) <= now_ns) {
         struct vc_dtls_out out = {0};
         struct vc_fail why = {0};
         int r = vc_dtls_gateway_tick(&l->pending->machine, now_ns, &out, &why);
-        send_plain(w, &l->pending->peer, &l->pending->local, out.datagram, out.len);
+        send_flight(l, &l->pending->peer, &l->pending->local, &out);
         if (r < 0)
             failed(l, &why);
     }

@@ -184,8 +184,6 @@ void vc_live_rearm(struct vc_live *l)
         return;
     }
     uint64_t due = vc_tcp_lane_due(l), t;
-    t = vc_fallback_due(&s->fallback);
-    due = t < due ? t : due;
     t = vc_udp_lane_due(l);
     due = t < due ? t : due;
     if (s->facts.end_ns && s->facts.end_ns < due)
