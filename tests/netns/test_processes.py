@@ -29,12 +29,12 @@ LIBRARIES = {"libcrypto", "libssl", "libexpat", "libsqlite3", "libIPSec_MB", "li
 # user; libraries of LIBRARIES that are linked; kinds of fds beside 0, 1, 2 and the event loop's own.
 TABLE = {
     "varcod": ("root", {"libcrypto", "libev", "libmnl", "libcap-ng"},
-               {"unix", "tcp-listen", "udp", "tun", "signalfd", "folder"}),
+               {"unix", "tcp-listen", "udp", "tun", "signalfd", "inotify", "folder"}),
     "varco-signer": ("varco", {"libcrypto", "libev"}, {"unix"}),
     "varco-authority": ("varco", {"libcrypto", "libsqlite3", "libjansson", "libev"},
                         {"unix", "store", "passwords"}),
     "varco-verifier": ("varco", {"libcrypto", "libcrypt", "libev"}, {"unix"}),
-    "varco-portal": ("varco-net", {"libcrypto", "libssl", "libexpat", "libev"}, {"unix", "tcp-listen"}),
+    "varco-portal": ("varco-net", {"libcrypto", "libssl", "libexpat", "libIPSec_MB", "libev"}, {"unix", "tcp-listen"}),
     "varco-tunnel": ("varco-net", {"libcrypto", "libIPSec_MB", "libev"}, {"unix", "tun", "udp"}),
 }
 
@@ -62,8 +62,8 @@ def kind_of(pid, fd, target, sockets):
         return sockets.get(int(target[8:-1]), "unix")
     if "/net/tun" in target:
         return "tun"
-    if target == "anon_inode:[signalfd]":
-        return "signalfd"
+    if target in ("anon_inode:[signalfd]", "anon_inode:inotify"):
+        return target.strip("]").partition(":")[2].lstrip("[")
     if target.startswith("anon_inode:["):
         return "loop"
     if "varco.db" in target:
@@ -248,6 +248,7 @@ def test_nothing_outlives_the_supervisor(start_gateway):
     assert "varco_vpns0" in gateway.namespace.run("nft", "list", "ruleset")
     os.kill(gateway.process.pid, signal.SIGKILL)
     gateway.process.wait()
+    gateway.process = None  # nothing to be ended in order
     until(lambda: not any(map(proc.alive, pids)), "no process is left", 10)
     until(lambda: "vpns0" not in gateway.namespace.links(), "no device is left", 10)
     until(lambda: "varco_vpns0" not in gateway.namespace.run("nft", "list", "ruleset"), "no rule is left", 10)

@@ -4,20 +4,16 @@
 #include "crypto/wipe.h"
 #include "datapath/worker.h"
 #include "gateway/common/child.h"
-#include "proto/dtls_gateway.h"
+#include "gateway/tunnel/neighbours.h"
 #include "sys/random.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#define TUNNELS_MAX 64
 #define PORTALS_MAX 64
-#define EXPECT_S 30           /* between EXPECT and ADOPT */
-#define OWN_S 10              /* between ADOPT and OWN */
+#define EXPECT_S 30 /* between EXPECT and ADOPT */
+#define OWN_S 10    /* between ADOPT and OWN */
 #define EXPECTED_MAX 4096
-#define CLAIM_S 60            /* a neighbour takes the datagrams of an address; told again while it does */
-#define CLAIMS_MAX 16384
-#define BROADCASTS_PER_SECOND 200
 
 /** A connection that is to come: announced by the authority, perhaps already here and not yet ours. */
 struct expected {
@@ -31,21 +27,6 @@ struct expected {
     size_t plain_len, cipher_len;
 };
 
-/** Whose session has an inner address, or a DTLS id: what comes to the wrong process goes there. */
-struct route {
-    uint64_t session;
-    uint16_t owner;
-    struct vc_ip v4, v6;
-    uint8_t v6_len;
-    uint8_t dtls_id[32];
-};
-
-struct claim {
-    uint16_t owner;
-    uint64_t until_ns;
-    struct vc_endpoint from;
-};
-
 static struct tunnel {
     struct vc_child child;
     uint16_t index, count;
@@ -53,12 +34,10 @@ static struct tunnel {
     int tun, udp;
     unsigned offloads;
     struct vc_worker *worker;
-    struct vc_port authority, portals[PORTALS_MAX], tunnels[TUNNELS_MAX];
+    struct vc_neighbours neighbours;
+    struct vc_port authority, portals[PORTALS_MAX];
     struct vc_map expected; /* by ticket */
     struct vc_heap deadlines;
-    struct vc_map routes, route4, route6, route_id, claims;
-    uint64_t second_ns;
-    unsigned broadcasts;
 } tunnel;
 
 static void forget_expected(struct tunnel *t, struct expected *x)
@@ -129,164 +108,22 @@ static void on_emit(void *owner, struct vc_event *e)
     vc_child_emit(&t->child, e);
 }
 
-/* ---- what belongs to a neighbour ---- */
-
-static void v6_key(const struct vc_ip *ip, uint8_t len, uint8_t key[VC_PREFIX_KEY])
-{
-    struct vc_prefix p = vc_prefix_of(ip, len);
-    vc_prefix_key(&p, key);
-}
-
-static uint8_t v6_len_of_routes; /* one prefix length for all clients of a gateway */
-
-static struct route *route_to(struct tunnel *t, const struct vc_ip *ip)
-{
-    uint8_t key[VC_PREFIX_KEY];
-    if (ip->family == VC_FAMILY_V4)
-        return vc_map_get(&t->route4, ip->bytes);
-    v6_key(ip, v6_len_of_routes, key);
-    return vc_map_get(&t->route6, key);
-}
-
 static void on_stray_frame(void *owner, const uint8_t *frame, size_t len, const struct vc_ip *to)
 {
     struct tunnel *t = owner;
-    struct route *r = route_to(t, to);
-    if (!r || r->owner == t->index || r->owner >= TUNNELS_MAX)
-        return;
-    struct vc_msg m = {.type = VC_IPC_PACKETS, .PACKETS = {.frame = {.at = frame, .len = len}}};
-    (void)vc_port_offer(&t->tunnels[r->owner], &m);
-}
-
-static void forward(struct tunnel *t, uint16_t to, const struct vc_udp_train *train)
-{
-    struct vc_msg m = {.type = VC_IPC_FORWARD,
-                       .FORWARD = {.from = train->peer,
-                                   .local = train->local,
-                                   .segment = (uint16_t)train->segment,
-                                   .datagrams = {.at = train->at, .len = train->len}}};
-    if (to < TUNNELS_MAX)
-        (void)vc_port_offer(&t->tunnels[to], &m);
+    vc_neighbours_stray_frame(&t->neighbours, frame, len, to);
 }
 
 static bool on_claimed(void *owner, const struct vc_udp_train *train)
 {
     struct tunnel *t = owner;
-    uint8_t key[VC_ENDPOINT_KEY];
-    vc_endpoint_key(&train->peer, key);
-    struct claim *c = vc_map_get(&t->claims, key);
-    if (!c)
-        return false;
-    if (c->until_ns < t->child.loop.now_ns) {
-        (void)vc_map_remove(&t->claims, key);
-        free(c);
-        return false;
-    }
-    forward(t, c->owner, train);
-    return true;
+    return vc_neighbours_claimed(&t->neighbours, train);
 }
 
-/** A ClientHello for a session elsewhere: its id says where. */
 static void on_stray_hello(void *owner, const struct vc_udp_train *train)
 {
     struct tunnel *t = owner;
-    struct vc_dtls_peek peek;
-    uint8_t copy[2048];
-    if (train->len > sizeof(copy))
-        return;
-    memcpy(copy, train->at, train->len);
-    if (vc_dtls_peek(copy, train->len, &peek) != VC_DTLS_KIND_HELLO || peek.id.len != 32)
-        return;
-    const struct route *r = vc_map_get(&t->route_id, peek.id.at);
-    if (r && r->owner != t->index)
-        forward(t, r->owner, train);
-}
-
-static void forget_route(struct tunnel *t, struct route *r)
-{
-    uint8_t key[VC_PREFIX_KEY];
-    if (r->v4.family && vc_map_get(&t->route4, r->v4.bytes) == r)
-        (void)vc_map_remove(&t->route4, r->v4.bytes);
-    if (r->v6.family) {
-        v6_key(&r->v6, r->v6_len, key);
-        if (vc_map_get(&t->route6, key) == r)
-            (void)vc_map_remove(&t->route6, key);
-    }
-    if (vc_map_get(&t->route_id, r->dtls_id) == r)
-        (void)vc_map_remove(&t->route_id, r->dtls_id);
-    (void)vc_map_remove(&t->routes, &r->session);
-    free(r);
-}
-
-static void take_route(struct tunnel *t, const struct vc_msg *m)
-{
-    uint8_t key[VC_PREFIX_KEY];
-    struct route *r = vc_map_get(&t->routes, &m->ROUTE.session);
-    if (r)
-        forget_route(t, r);
-    if (m->ROUTE.owner == 0xffff || !(r = calloc(1, sizeof(*r))))
-        return;
-    *r = (struct route){.session = m->ROUTE.session,
-                        .owner = m->ROUTE.owner,
-                        .v4 = m->ROUTE.v4,
-                        .v6 = m->ROUTE.v6,
-                        .v6_len = m->ROUTE.v6_len};
-    if (m->ROUTE.dtls_id.len == sizeof(r->dtls_id))
-        memcpy(r->dtls_id, m->ROUTE.dtls_id.at, sizeof(r->dtls_id));
-    (void)vc_map_put(&t->routes, &r->session, r);
-    if (r->v4.family)
-        (void)vc_map_put(&t->route4, r->v4.bytes, r);
-    if (r->v6.family) {
-        v6_len_of_routes = r->v6_len;
-        v6_key(&r->v6, r->v6_len, key);
-        (void)vc_map_put(&t->route6, key, r);
-    }
-    if (m->ROUTE.dtls_id.len == sizeof(r->dtls_id))
-        (void)vc_map_put(&t->route_id, r->dtls_id, r);
-}
-
-static void on_neighbour(struct vc_port *port, const struct vc_msg *m, int fd)
-{
-    static uint8_t copy[65600];
-    struct tunnel *t = port->owner;
-    uint8_t key[VC_ENDPOINT_KEY];
-    (void)fd;
-    switch (m->type) {
-    case VC_IPC_PACKETS:
-        memcpy(copy, m->PACKETS.frame.at, m->PACKETS.frame.len);
-        if (t->worker)
-            vc_worker_frame(t->worker, copy, m->PACKETS.frame.len);
-        break;
-    case VC_IPC_FORWARD: {
-        struct vc_udp_train train = {.peer = m->FORWARD.from,
-                                     .local = m->FORWARD.local,
-                                     .at = copy,
-                                     .len = m->FORWARD.datagrams.len,
-                                     .segment = m->FORWARD.segment};
-        memcpy(copy, m->FORWARD.datagrams.at, train.len);
-        if (t->worker && vc_worker_train(t->worker, &train)) {
-            /* ours: whatever comes from this address there belongs here for a while */
-            struct vc_msg claim = {.type = VC_IPC_CLAIM, .CLAIM = {.from = train.peer, .claimed = 1}};
-            (void)vc_port_offer(port, &claim);
-        }
-        break;
-    }
-    case VC_IPC_CLAIM: {
-        vc_endpoint_key(&m->CLAIM.from, key);
-        struct claim *c = vc_map_get(&t->claims, key);
-        if (!c && t->claims.n < CLAIMS_MAX && (c = calloc(1, sizeof(*c))) && vc_map_put(&t->claims, key, c) != 0) {
-            free(c);
-            c = NULL;
-        }
-        if (c)
-            *c = (struct claim){.owner = port->index,
-                                .until_ns = t->child.loop.now_ns + CLAIM_S * 1000000000ULL,
-                                .from = m->CLAIM.from};
-        break;
-    }
-    default:
-        break;
-    }
+    vc_neighbours_stray_hello(&t->neighbours, train);
 }
 
 static void on_lost(struct vc_port *port, bool malformed)
@@ -380,7 +217,7 @@ static void on_authority(struct vc_port *port, const struct vc_msg *m, int fd)
         take_expect(t, m);
         break;
     case VC_IPC_ROUTE:
-        take_route(t, m);
+        vc_neighbours_route(&t->neighbours, m);
         break;
     case VC_IPC_CLOSE:
         l = vc_live_find(t->worker, m->CLOSE.session);
@@ -490,6 +327,8 @@ static void take_own(struct tunnel *t, uint16_t portal, const struct vc_msg *m)
     (void)vc_port_send(&t->authority, &up, -1);
     if (vc_live_start(t->worker, &x->session, x->fd, x->plain, x->plain_len, x->cipher, x->cipher_len, &fail) == 0) {
         x->fd = -1;
+        if (facts.terms.mode != VC_DTLS_MODE_NONE)
+            vc_neighbours_here(&t->neighbours, facts.terms.id);
     } else {
         struct vc_session gone = {.facts = facts};
         tell_down(t, &gone, VC_DOWN_LOST, &fail);
@@ -544,9 +383,8 @@ static void peer(struct vc_child *child, enum vc_role role, uint16_t index, int 
         vc_port_close(&t->portals[index]);
         drop_of_portal(t, index);
         vc_port_open(&t->portals[index], &child->loop, fd, VC_ROLE_TUNNEL, role, index, on_portal, on_portal_lost, t);
-    } else if (role == VC_ROLE_TUNNEL && index < TUNNELS_MAX) {
-        vc_port_close(&t->tunnels[index]);
-        vc_port_open(&t->tunnels[index], &child->loop, fd, VC_ROLE_TUNNEL, role, index, on_neighbour, on_lost, t);
+    } else if (role == VC_ROLE_TUNNEL) {
+        vc_neighbours_meet(&t->neighbours, index, fd);
     } else {
         (void)close(fd);
     }
@@ -557,7 +395,7 @@ static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
     struct tunnel *t = child->owner;
     switch (m->type) {
     case VC_IPC_TUNNEL_SETUP:
-        t->index = m->TUNNEL_SETUP.index;
+        t->index = t->neighbours.self = m->TUNNEL_SETUP.index;
         t->count = m->TUNNEL_SETUP.count;
         t->dtls_cookie = m->TUNNEL_SETUP.dtls_cookie;
         if (m->TUNNEL_SETUP.cookie_key.len == sizeof(t->cookie_key))
@@ -595,7 +433,7 @@ static int start(struct vc_child *child, struct vc_fail *fail)
                                   .random = vc_random};
     if (t->tun < 0)
         return vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "tunnel process without a TUN queue");
-    t->worker = vc_worker_new(&child->loop, &conf, &ops, t);
+    t->worker = t->neighbours.worker = vc_worker_new(&child->loop, &conf, &ops, t);
     return t->worker ? 0 : vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "data path");
 }
 
@@ -617,7 +455,7 @@ static void end(struct vc_child *child)
 {
     struct tunnel *t = child->owner;
     vc_worker_free(t->worker);
-    t->worker = NULL;
+    t->worker = t->neighbours.worker = NULL;
 }
 
 static uint64_t due(void *owner)
@@ -647,13 +485,7 @@ int main(void)
     t->tun = t->udp = t->authority.fd = -1;
     for (int i = 0; i < PORTALS_MAX; i++)
         t->portals[i].fd = -1;
-    for (int i = 0; i < TUNNELS_MAX; i++)
-        t->tunnels[i].fd = -1;
     vc_map_init(&t->expected, 16, seed);
-    vc_map_init(&t->routes, 8, seed);
-    vc_map_init(&t->route4, 4, seed);
-    vc_map_init(&t->route6, VC_PREFIX_KEY, seed);
-    vc_map_init(&t->route_id, 32, seed);
-    vc_map_init(&t->claims, VC_ENDPOINT_KEY, seed);
+    vc_neighbours_init(&t->neighbours, &t->child.loop, seed);
     return vc_child_run(&t->child, VC_ROLE_TUNNEL, &ops, t);
 }

@@ -1,0 +1,49 @@
+#ifndef VC_GATEWAY_TUNNEL_NEIGHBOURS_H
+#define VC_GATEWAY_TUNNEL_NEIGHBOURS_H
+
+#include "base/map.h"
+#include "datapath/worker.h"
+#include "ipc/port.h"
+
+/** The tunnel processes beside this one, and what belongs to whom. The kernel deals datagrams and packets out by hash:
+ *  a session's first ones may arrive elsewhere. What comes to the wrong process is passed to the owner once. */
+#define VC_NEIGHBOURS_MAX 64
+#define VC_CLAIM_S 60           /* datagrams of an address go to their owner; told again while they come */
+#define VC_CLAIM_UNPROVED_S 10  /* from a ClientHello on, until its owner says that it is so */
+#define VC_CLAIMS_MAX 16384
+#define VC_EARLY_HELLOS 32      /* ClientHellos that came before their session did */
+#define VC_EARLY_HELLO_MAX 600  /* the largest seen has 293 bytes */
+#define VC_EARLY_HELLO_NS 1000000000ULL
+
+struct vc_neighbours {
+    struct vc_loop *loop;
+    struct vc_worker *worker; /* NULL until the process has started */
+    uint16_t self;
+    struct vc_port ports[VC_NEIGHBOURS_MAX];
+    struct vc_map routes, route4, route6, route_id, claims;
+    uint8_t v6_len; /* one prefix length for all clients of a gateway */
+    unsigned next_hello;
+    struct vc_early_hello {
+        uint64_t at_ns; /* 0: free */
+        struct vc_endpoint from;
+        struct vc_ip local;
+        uint8_t id[32];
+        uint16_t len;
+        uint8_t bytes[VC_EARLY_HELLO_MAX];
+    } hellos[VC_EARLY_HELLOS];
+};
+
+void vc_neighbours_init(struct vc_neighbours *n, struct vc_loop *loop, const uint64_t seed[2]);
+/** A channel to a neighbour; a second one for the same index replaces the first. */
+void vc_neighbours_meet(struct vc_neighbours *n, uint16_t index, int fd);
+/** ROUTE of the authority: whose session this is. */
+void vc_neighbours_route(struct vc_neighbours *n, const struct vc_msg *m);
+/** A session came up here: its ClientHello may have been faster. */
+void vc_neighbours_here(struct vc_neighbours *n, const uint8_t dtls_id[32]);
+
+/* What the worker does not know: its ops of the same names. */
+void vc_neighbours_stray_frame(struct vc_neighbours *n, const uint8_t *frame, size_t len, const struct vc_ip *to);
+bool vc_neighbours_claimed(struct vc_neighbours *n, const struct vc_udp_train *train);
+void vc_neighbours_stray_hello(struct vc_neighbours *n, const struct vc_udp_train *train);
+
+#endif
