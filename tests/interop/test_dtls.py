@@ -1,4 +1,7 @@
 """Phase 6 with openconnect: the two handshakes, each suite, and the ways data takes when UDP comes and goes."""
+import socket
+from datetime import datetime
+
 import pytest
 
 from harness import netns
@@ -172,8 +175,6 @@ def test_a_closed_udp_port_sends_data_back_to_tls(start_gateway, connect):
 
 def test_a_stray_datagram_changes_nothing(start_gateway, connect, world, pinging):
     """threats.md: a datagram from anywhere never disturbs a working channel, and draws no answer."""
-    import socket
-
     c = connect(start_gateway())
     c.wait_dtls()
     stranger = world.client(2)
@@ -185,3 +186,19 @@ def test_a_stray_datagram_changes_nothing(start_gateway, connect, world, pinging
             s.recv(2048)
         pings.wait_replies(20)
     assert pings.stop() == 0
+
+
+@pytest.mark.core
+@pytest.mark.varcod_only("its events have the time")
+def test_a_handshake_needs_no_repetition(start_gateway, connect):
+    """Whichever of the tunnel processes the kernel gives the datagrams to, the one with the session gets each of them."""
+    g = start_gateway()
+    for host in range(1, 7):
+        connect(g, host=host).wait_dtls()
+
+    def at(event):
+        return {e["session"]: datetime.fromisoformat(e["time"]) for e in g.events(event)}
+
+    offered, up = at("dtls.offered"), at("dtls.up")
+    took = sorted((up[session] - offered[session]).total_seconds() for session in up)
+    assert len(took) == 6 and took[-1] < 0.9, took

@@ -124,7 +124,7 @@ def test_an_unused_cookie_expires(start_gateway, connect, authenticate):
 @pytest.mark.limit(90)
 def test_session_timeout_ends_both_ends(start_gateway, connect, authenticate):
     """F7.3: counted from login, whatever happens in between; the token dies with it."""
-    g = start_gateway(session_timeout=4, dpd=5)
+    g = start_gateway(session_timeout=6, dpd=5)
     printed = authenticate(g)
     c = connect(g, cookie=printed["COOKIE"])
     c.wait_exit(60)
