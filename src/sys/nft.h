@@ -13,8 +13,8 @@ struct vc_nft {
     int to;    /* its stdin */
 };
 
-/** Starts the child and makes table `inet varco_DEVICE` with masquerading for packets from @pool4 and @pool6 (either may
- *  be empty) that leave by another interface than @device. -1 with *fail: no nft program, or it refused. */
+/** Starts the child and makes table `inet varco_DEVICE` with masquerading for packets from @pool4 and @pool6 (either
+ * may be empty) that leave by another interface than @device. -1 with *fail: no nft program, or it refused. */
 int vc_nft_masquerade(struct vc_nft *nft, const char *device, const struct vc_prefix *pool4,
                       const struct vc_prefix *pool6, struct vc_fail *fail);
 void vc_nft_end(struct vc_nft *nft); /* harmless twice; waits for the child */

@@ -8,13 +8,13 @@
 /** How a process of ours is started: by exec, with ids and without rights of its own. */
 struct vc_spawn {
     const char *path;
-    const char *name;  /* argv[0] */
-    uid_t uid;         /* taken unless keep_ids */
+    const char *name; /* argv[0] */
+    uid_t uid;        /* taken unless keep_ids */
     gid_t gid;
-    bool keep_ids;     /* only one id is mapped here (user namespace), or we are not root */
-    int port;          /* becomes fd 3; still the caller's here */
-    int cwd;           /* working directory, or -1 for "/" */
-    bool with_stderr;  /* else /dev/null */
+    bool keep_ids;    /* only one id is mapped here (user namespace), or we are not root */
+    int port;         /* becomes fd 3; still the caller's here */
+    int cwd;          /* working directory, or -1 for "/" */
+    bool with_stderr; /* else /dev/null */
 };
 
 /** Forks and executes. In the child: session of its own, ids, empty capability sets, no new privileges, no core dumps,

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SKIPPED 77 /* Meson's word for it */
@@ -30,6 +31,27 @@ static inline bool put_file(const char *path, const char *text)
     if (fd >= 0)
         (void)close(fd);
     return ok;
+}
+
+/** Runs a program (NULL ends @argv) and gives its output, NUL-terminated; returns its exit status. */
+static inline int run(const char *const *argv, char *out, size_t cap)
+{
+    int pipe_fds[2], status;
+    size_t got = 0;
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0)
+        return -1;
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)dup2(pipe_fds[1], 1);
+        (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    (void)close(pipe_fds[1]);
+    for (ssize_t n; got < cap - 1 && (n = read(pipe_fds[0], out + got, cap - 1 - got)) > 0;)
+        got += (size_t)n;
+    out[got] = 0;
+    (void)close(pipe_fds[0]);
+    return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 /** A network with nothing but a loopback device that is up, and an empty /run. Without root rights in a user namespace

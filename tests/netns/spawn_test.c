@@ -162,8 +162,8 @@ static void nothing_but_what_it_needs(void **state)
         ssize_t len = readlinkat(dirfd(d), e->d_name, link, sizeof(link) - 1);
         assert_true(len > 0);
         link[len] = 0;
-        int fd = atoi(e->d_name);
-        assert_case(link, fd >= 0 && fd <= 3);
+        int fd = e->d_name[0] - '0';
+        assert_case(link, e->d_name[1] == 0 && fd >= 0 && fd <= 3);
         assert_case(link, fd == 3 ? strncmp(link, "socket:", 7) == 0 : strcmp(link, "/dev/null") == 0);
     }
     (void)closedir(d);

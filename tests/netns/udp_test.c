@@ -336,8 +336,13 @@ int main(void)
             return 1;
         }
     }
-    if (system("ip link add absent0 type veth peer name absent1 && ip link set absent1 up && ip link set absent0 up &&"
-               "ip addr add 198.18.0.1/24 dev absent0") != 0)
+    static const char *const links[] = {
+        "sh", "-c",
+        "ip link add absent0 type veth peer name absent1 && ip link set absent1 up && ip link set absent0 up && "
+        "ip addr add 198.18.0.1/24 dev absent0",
+        NULL};
+    char out[256];
+    if (run(links, out, sizeof(out)) != 0)
         skip_program("no veth devices here");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
