@@ -139,14 +139,38 @@ static bool wants_bytes(const struct vc_conn *c)
     return false;
 }
 
+/** The last byte has left: waits for the client's end, and throws away what still comes. A socket that is closed with
+ *  bytes unread resets the connection, and the answer is lost on many a client's side. */
+static void linger(struct vc_conn *c)
+{
+    if (shutdown(c->fd, SHUT_WR) != 0) {
+        vc_conn_free(c);
+        return;
+    }
+    c->lingers = true;
+    vc_tls_conn_free(c->tls);
+    c->tls = NULL;
+    vc_watch_set(&c->watch, true, false);
+}
+
+static void discard(struct vc_conn *c)
+{
+    uint8_t buf[READ_MAX];
+    ssize_t n = recv(c->fd, buf, sizeof(buf), 0);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        vc_conn_free(c);
+}
+
 /** Flushes, then waits for what the state waits for, or ends what is over. The connection may be gone afterwards. */
 static void settle(struct vc_conn *c)
 {
     int r = c->state == VC_CONN_ADOPTING ? 1 : flush(c);
-    if (r < 0 || (r > 0 && c->state == VC_CONN_CLOSING)) {
-        if (r > 0)
-            (void)shutdown(c->fd, SHUT_WR);
+    if (r < 0) {
         vc_conn_free(c);
+        return;
+    }
+    if (r > 0 && c->state == VC_CONN_CLOSING) {
+        linger(c);
         return;
     }
     if (r > 0 && c->state == VC_CONN_GRANTED) {
@@ -154,6 +178,23 @@ static void settle(struct vc_conn *c)
         return;
     }
     vc_watch_set(&c->watch, wants_bytes(c), r == 0);
+}
+
+/** As vc_conn_fail, but the alert that TLS wrote is delivered. */
+static void fail_with_alert(struct vc_conn *c, enum vc_event_id id, const struct vc_fail *fail)
+{
+    size_t len;
+    (void)vc_tls_conn_out(c->tls, &len);
+    if (len == 0) {
+        vc_conn_fail(c, id, fail);
+        return;
+    }
+    struct vc_event e = vc_conn_event(c, id, VC_OUTCOME_FAILED);
+    e.fail = *fail;
+    vc_child_emit(&c->portal->child, &e);
+    c->state = VC_CONN_CLOSING;
+    vc_conn_deadline(c, VC_PORTAL_CLOSING_S);
+    settle(c);
 }
 
 void vc_conn_answer(struct vc_conn *c, struct vc_http_answer *a)
@@ -213,8 +254,7 @@ static void read_request(struct vc_conn *c)
         }
         int r = vc_tls_conn_read(c->tls, c->in + c->in_len, READ_MAX, &got, &fail);
         if (r < 0) {
-            (void)flush(c); /* the alert */
-            vc_conn_fail(c, VC_EVENT_HTTP_REFUSED, &fail);
+            fail_with_alert(c, VC_EVENT_HTTP_REFUSED, &fail);
             return;
         }
         if (r == VC_TLS_GOT_CLOSE) {
@@ -272,8 +312,7 @@ static void handshake(struct vc_conn *c)
     struct vc_fail fail = {0};
     int r = vc_tls_conn_handshake(c->tls, &fail);
     if (r < 0) {
-        (void)flush(c); /* the alert */
-        vc_conn_fail(c, VC_EVENT_TLS_FAILED, &fail);
+        fail_with_alert(c, VC_EVENT_TLS_FAILED, &fail);
         return;
     }
     if (r != VC_TLS_STEP_DONE) {
@@ -316,6 +355,10 @@ static void on_ready(struct vc_watch *w, bool readable, bool writable)
     struct vc_conn *c = w->owner;
     uint8_t buf[READ_MAX];
     (void)writable;
+    if (c->lingers) {
+        discard(c);
+        return;
+    }
     if (readable && wants_bytes(c)) {
         size_t room = vc_tls_conn_room(c->tls);
         ssize_t n = recv(c->fd, buf, room < sizeof(buf) ? room : sizeof(buf), 0);

@@ -60,7 +60,7 @@ enum vc_conn_state {
     VC_CONN_CONNECTING, /* the authority was asked about CONNECT */
     VC_CONN_GRANTED,    /* the 200 is being written */
     VC_CONN_ADOPTING,   /* a tunnel process has it, and has not said so yet */
-    VC_CONN_CLOSING,    /* the last answer is being written */
+    VC_CONN_CLOSING,    /* the last answer is being written, or has left and the client's end is waited for */
 };
 
 /** One connection. */
@@ -74,6 +74,7 @@ struct vc_conn {
     bool half_open; /* counted in portal->sources */
     bool form_sent; /* the rest of auth-timeout applies between requests */
     bool close_after;
+    bool lingers;         /* CLOSING: all was written, tls is gone */
     uint64_t login_by_ns; /* end of auth-timeout once a form was sent */
     struct vc_endpoint source, local;
     struct vc_tls_conn *tls;
