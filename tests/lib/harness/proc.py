@@ -90,6 +90,16 @@ def pss_kib(pids):
     return total
 
 
+def anonymous_kib(pids):
+    """Memory that is no file's, KiB: unlike the proportional size it does not change with what others map."""
+    total = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Anonymous:"):
+                total += int(line.split()[1])
+    return total
+
+
 def cpu_s(pids):
     """Processor seconds, user and system, that these processes have used."""
     tick = os.sysconf("SC_CLK_TCK")

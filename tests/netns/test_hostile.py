@@ -1,0 +1,857 @@
+"""Hostile input in phases 1 to 4: TLS, HTTP, XML, logins (docs/threats.md, "Promises by phase").
+
+Each row below is tried again and again beside two honest sessions; what must hold each time is in harness/hostile.py.
+"""
+import os
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness import raw
+from harness.hostile import FORM_KIB, asked, bytes_sent, seen, stage, stage_of_module  # noqa: F401 (fixtures)
+from harness.raw import ALERT, CCS, DATA, HANDSHAKE, Hello, Tls, Wire, get, message, post, record, reply
+from harness.wait import until
+
+pytestmark = [pytest.mark.varcod_only("its limits and events")]
+
+
+def table(rows):
+    """Parametrises a test with rows whose first column is the id."""
+    return [pytest.param(*row[1:], id=row[0]) for row in rows]
+
+
+# -- phase 1 ----------------------------------------------------------------------------------------------------------
+
+NOT_TLS = ("closed", "tls-not-tls")
+
+
+def hello(size=16384, **parts):
+    """A ClientHello with parts replaced; size of its records."""
+    def build():
+        h = Hello(**{k: parts[k] for k in ("versions", "suites", "name") if k in parts})
+        for key, value in parts.items():
+            if key == "extensions":
+                h.extensions |= value
+            elif key == "without":
+                for kind in value:
+                    del h.extensions[kind]
+            elif key not in ("versions", "suites", "name"):
+                setattr(h, key, value)
+        return h.records(size)
+    return build
+
+
+def old_hello(version):
+    return hello(version=version, without=[43, 51], suites=(0xC02B, 0xC02F, 0x002F))
+
+
+def padded_hello(total):
+    """A hello of this many bytes, its header included."""
+    def build():
+        h = Hello()
+        h.suites += [0x5A5A] * 20000
+        h.extensions[21] = b""
+        h.extensions[21] = bytes(total - len(bytes(h)))
+        assert len(bytes(h)) == total
+        return h.records()
+    return build
+
+
+def broken_hello(change):
+    """The hello's message with bytes changed, in one record."""
+    return lambda: record(HANDSHAKE, change(bytes(Hello())), 0x0301)
+
+
+# What is sent on a fresh connection; what the client sees; the cause.
+NO_HANDSHAKE = [
+    ("garbage", bytes(range(200, 256)) * 40, *NOT_TLS),
+    ("zeros", bytes(5000), *NOT_TLS),
+    ("one odd byte", b"\xff", *NOT_TLS),
+    ("HTTP in the clear", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", *NOT_TLS),
+    ("SSH", b"SSH-2.0-OpenSSH_9.2\r\n", *NOT_TLS),
+    ("hello of SSL 2", b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10" + bytes(37), *NOT_TLS),
+    ("an alert first", record(ALERT, b"\2\x28"), *NOT_TLS),
+    ("data first", record(DATA, b"x" * 100), *NOT_TLS),
+    ("ChangeCipherSpec first", record(CCS, b"\1"), *NOT_TLS),
+    ("a record of another protocol's version", b"\x16\x02\x00\x00\x05hello", *NOT_TLS),
+    ("SSL 3.0", old_hello(0x0300), "alert 40, closed", "tls-version"),
+    ("TLS 1.0", old_hello(0x0301), "alert 70, closed", "tls-version"),
+    ("TLS 1.1", old_hello(0x0302), "alert 70, closed", "tls-version"),
+    ("TLS 1.0 by extension", hello(versions=(0x0301, 0x0302)), "alert 70, closed", "tls-version"),
+    ("a version that does not exist", hello(versions=(0x0399,)), "alert 70, closed", "tls-version"),
+    ("no common suite, 1.2", hello(versions=(0x0303,), suites=(0x002F, 0x000A, 0xC013)), "alert 40, closed",
+     "tls-no-shared-suite"),
+    ("no common suite, 1.3", hello(versions=(0x0304,), suites=(0x1304, 0x1305)), "alert 40, closed", "tls-no-shared-suite"),
+    ("no common group", hello(extensions={10: b"\0\2\x01\x00", 51: b"\0\0"}, versions=(0x0304,)), "alert 40, closed",
+     "tls-no-shared-suite"),
+    ("no common signature scheme", hello(extensions={13: b"\0\2\x02\x01"}), "alert 40, closed", "tls-no-shared-suite"),
+    ("fallback though more is possible", hello(versions=(0x0303,), suites=(0x5600, 0xC02B)), "alert 86, closed",
+     "tls-handshake"),
+    ("no suites at all", hello(suites=()), "alert 47, closed", "tls-handshake"),
+    ("no compression method", hello(compression=b""), "alert 50, closed", "tls-handshake"),
+    ("compression alone", hello(compression=b"\1", versions=(0x0303,)), "alert 50, closed", "tls-handshake"),
+    ("a session id of 33 bytes", hello(session=bytes(33)), "alert 50, closed", "tls-handshake"),
+    ("an extension's length lies", hello(extensions={10: b"\xff\xff\0\x1d"}), "alert 50, closed", "tls-handshake"),
+    ("an empty key share", hello(extensions={51: b"\0\4\0\x1d\0\0"}), "alert 50, closed", "tls-handshake"),
+    ("a byte behind the extensions", broken_hello(lambda m: m[:1] + (len(m) - 3).to_bytes(3, "big") + m[4:] + b"x"),
+     "alert 50, closed", "tls-handshake"),
+    ("an extension twice", broken_hello(lambda m: m.replace(b"\0\x0d\0", b"\0\x0a\0", 1)), "alert 47, closed",
+     "tls-handshake"),
+    ("PSK not as the last extension", hello(extensions={41: bytes(10), 45: b"\1\1", 21: b""}), "alert 47, closed",
+     "tls-handshake"),
+    ("ServerHello instead of ClientHello", record(HANDSHAKE, message(2, bytes(60)), 0x0301), "alert 10, closed",
+     "tls-handshake"),
+    ("Finished first", record(HANDSHAKE, message(20, bytes(12)), 0x0301), "alert 10, closed", "tls-handshake"),
+    ("a hello of 64 KiB and a byte", padded_hello(65537), "alert 47, closed", "tls-hello-too-large"),
+    ("a hello that claims 16 MiB", record(HANDSHAKE, b"\1\xff\xff\xff" + bytes(200), 0x0301), "alert 47, closed",
+     "tls-hello-too-large"),
+    ("a record that claims 64 KiB", b"\x16\3\1\xff\xff" + bytes(2000), "alert 22, closed", "tls-handshake"),
+    ("records without content", b"\x16\3\1\0\0" * 100, "alert 10, closed", "tls-handshake"),
+    # from here on the gateway's alert is encrypted
+    ("hello, then garbage", lambda: hello()() + b"\xaa\3\3\0\5hello", "server hello, closed", "tls-handshake"),
+    ("hello, then data in the clear", lambda: hello()() + record(DATA, bytes(500)), "server hello, closed",
+     "tls-handshake"),
+    ("hello, then an alert", lambda: hello()() + record(ALERT, b"\2\x2a"), "server hello, closed", "tls-alert"),
+    ("hello, then another hello", lambda: hello()() + hello()(), "server hello, closed", "tls-handshake"),
+]
+
+
+@pytest.mark.parametrize("data, expected, cause", table(NO_HANDSHAKE))
+def test_tls_that_is_refused(stage, data, expected, cause):
+    stage.run(bytes_sent(data), expected, [("tls.failed", cause)])
+
+
+def stop_early(version, records_sent, end, keep_bytes=None):
+    """The client's second flight up to this record (or byte of it), then the end of the connection."""
+    def attack(stage):
+        with Tls(stage.host, version, shake=False) as tls:
+            tls.wire.send(tls.step())
+            while not (out := tls.step()):
+                if out is None:
+                    out = tls._out.read()  # 1.3: complete, for the client
+                    break
+                tls.feed()
+            parts = [record(kind, body) for kind, body in raw.records(out)]
+            sent = b"".join(parts[:records_sent])
+            tls.wire.send(sent[:keep_bytes])
+            end(tls.wire)
+            return "gone"
+    return attack
+
+
+@pytest.mark.parametrize("end", [Wire.close, Wire.reset], ids=["FIN", "RST"])
+@pytest.mark.parametrize("version, records_sent, keep_bytes", table([
+    ("1.2 behind the server's flight", "1.2", 0, None),
+    ("1.2 in ClientKeyExchange", "1.2", 1, 20),
+    ("1.2 behind ClientKeyExchange", "1.2", 1, None),
+    ("1.2 behind ChangeCipherSpec", "1.2", 2, None),
+    ("1.3 behind the server's flight", "1.3", 0, None),
+    ("1.3 behind ChangeCipherSpec", "1.3", 1, None),
+    ("1.3 in Finished", "1.3", 2, 30),
+]))
+def test_a_client_that_leaves_in_the_handshake(stage, version, records_sent, keep_bytes, end):
+    stage.run(stop_early(version, records_sent, end, keep_bytes), "gone", [("tls.failed", "tls-peer-closed")], times=10)
+
+
+@pytest.mark.parametrize("data, end", table([
+    ("before a byte", b"", Wire.close),
+    ("before a byte, RST", b"", Wire.reset),
+    ("in the record's head", b"\x16\3\1", Wire.close),
+    ("in the hello", lambda: hello()()[:100], Wire.close),
+]))
+def test_a_client_that_leaves_before_the_handshake(stage, data, end):
+    def attack(stage):
+        wire = Wire(stage.host).send(data() if callable(data) else data)
+        end(wire)
+        return "gone"
+    stage.run(attack, "gone", [("tls.failed", "tls-peer-closed")])
+
+
+def spoiled_finished(version):
+    """A Finished that does not verify: its record is changed on the way."""
+    def attack(stage):
+        with Tls(stage.host, version, shake=False) as tls:
+            tls.wire.send(tls.step())
+            while (out := tls.step()) == b"":
+                tls.feed()
+            out = out or tls._out.read()
+            tls.wire.send(out[:-1] + bytes([out[-1] ^ 1]))
+            tls.wire.got = b""
+            return seen(tls.wire.drain())
+    return attack
+
+
+@pytest.mark.parametrize("version, expected", [("1.2", "alert 20, closed"), ("1.3", "closed")])
+def test_a_finished_that_was_changed(stage, version, expected):
+    """(The alert of 1.3 is encrypted.)"""
+    stage.run(spoiled_finished(version), expected, [("tls.failed", "tls-handshake")])
+
+
+def test_a_hello_of_64_kib_is_served(stage):
+    """The limit itself; then the client leaves."""
+    def leave(wire):
+        assert raw.records(wire.got)[0][1][0] == 2
+        wire.close()
+    stage.run(bytes_sent(padded_hello(65536), leave), "gone", [("tls.failed", "tls-peer-closed")], times=8)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_hello_in_pieces_of_one_byte_is_served(stage, version):
+    def attack(stage):
+        with Tls(stage.host, version, shake=False) as tls:
+            for byte in tls.step():
+                tls.wire.send(bytes([byte]))
+            return tls.shake().ask(get(headers="Connection: close\r\n")).status
+    stage.run(attack, 200, [], times=5)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_hello_in_records_of_one_byte_is_served(stage, version):
+    def attack(stage):
+        with Tls(stage.host, version, shake=False) as tls:
+            (_, body), = raw.records(tls.step())
+            tls.wire.send(b"".join(record(HANDSHAKE, body[i : i + 1], 0x0301) for i in range(len(body))))
+            return tls.shake().ask(get(headers="Connection: close\r\n")).status
+    stage.run(attack, 200, [], times=5)
+
+
+def test_an_unknown_server_name_is_served(stage):
+    def attack(stage):
+        with Tls(stage.host, name="no.such.example") as tls:
+            return tls.ask(get(headers="Connection: close\r\n")).status
+    stage.run(attack, 200, [], times=5)
+
+
+def test_no_session_of_tls_12_is_resumed(stage):
+    """The session id of an earlier connection is not taken up, and no ticket is given."""
+    with Tls(stage.host, "1.2") as first:
+        first.ask(get())
+        session = first.ssl.session
+        assert not session.has_ticket
+
+        def attack(stage):
+            with Tls(stage.host, "1.2", shake=False) as tls:
+                # the context must be the one of the session
+                tls.ssl = first.context.wrap_bio(tls._in, tls._out, session=session)
+                tls.shake()
+                return tls.ssl.session_reused, tls.ask(get(headers="Connection: close\r\n")).status
+
+        stage.run(attack, (False, 200), [], times=5)
+
+
+def psk(early=False):
+    """A hello that offers a ticket, and perhaps sends early data."""
+    extensions = {45: b"\1\1"} | ({42: b""} if early else {})
+    ticket = raw.vector(raw.vector(os.urandom(180)) + bytes(4)) + raw.vector(raw.vector(os.urandom(32), 1))
+    return hello(versions=(0x0304,), extensions=extensions | {41: ticket})
+
+
+def server_hello_extensions(wire):
+    body = next(b for k, b in raw.records(wire.got) if k == HANDSHAKE and b[0] == 2)
+    at = 4 + 34 + 1 + body[38] + 3 + 2
+    found = []
+    while at < len(body):
+        kind, n = int.from_bytes(body[at : at + 2], "big"), int.from_bytes(body[at + 2 : at + 4], "big")
+        found.append(kind)
+        at += 4 + n
+    return found
+
+
+def test_a_ticket_is_not_taken(stage):
+    """The handshake goes on in full: its ServerHello names no PSK."""
+    def leave(wire):
+        assert 41 not in server_hello_extensions(wire)
+        wire.close()
+    stage.run(bytes_sent(psk(), leave), "gone", [("tls.failed", "tls-peer-closed")])
+
+
+def test_early_data_is_not_taken(stage):
+    def attack(stage):
+        wire = Wire(stage.host)
+        try:
+            wire.send(psk(early=True)() + record(CCS, b"\1") + record(DATA, os.urandom(400)))
+            wire.drain()
+            assert 41 not in server_hello_extensions(wire)
+            return seen(wire)
+        finally:
+            wire.close()
+    stage.run(attack, "server hello, closed", [("tls.failed", "tls-handshake")])
+
+
+def test_renegotiation_is_refused(stage):
+    """1.2: a ClientHello inside the connection draws a warning; the connection goes on. (OpenSSL would end it.)"""
+    def attack(stage):
+        with Tls(stage.host, "1.2", keys=True) as tls:
+            tls.wire.send(tls.record(bytes(Hello(versions=(0x0303,))), HANDSHAKE) + tls.record(get()))
+            tls.wire.got = b""
+            while len(got := raw.records(tls.wire.got)) < 2:
+                tls.wire.take()
+            (alert, warning), (data, answer) = got[:2]
+            return alert, tls.open(alert, warning, 1), tls.open(data, answer, 2)[:12]
+    stage.run(attack, (ALERT, b"\1\x64", b"HTTP/1.1 200"), [])
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("what, cause", table([
+    ("a record that was changed", lambda tls: (lambda r: r[:-1] + bytes([r[-1] ^ 1]))(tls.record(b"GET /")), "tls-record"),
+    ("a record twice", lambda tls: (lambda r: r + r)(tls.record(b"GET /")), "tls-record"),
+    ("a record left out", lambda tls: (tls.record(b"G"), tls.record(b"ET /"))[1], "tls-record"),
+    ("a record in the clear", lambda tls: record(DATA, b"GET / HTTP/1.1\r\n\r\n"), "tls-record"),
+    ("a record that is too long", lambda tls: record(DATA, bytes(16384 + 2049)), "tls-record"),
+    ("a fatal alert", lambda tls: tls.record(b"\2\x50", ALERT), "tls-alert"),
+    ("an unknown kind of record", lambda tls: tls.record(b"x", 99), "tls-record"),
+    ("an unknown handshake message", lambda tls: tls.record(message(77, b"xyz"), HANDSHAKE), "tls-record"),
+]))
+def test_broken_records_behind_the_handshake(stage, version, what, cause):
+    def attack(stage):
+        with Tls(stage.host, version, keys=True) as tls:
+            tls.wire.send(what(tls))
+            tls.drain()
+            assert tls.plain == b""
+            return "over"
+    stage.run(attack, "over", [("group.http-refused", cause)], times=10)
+
+
+def test_keyupdates_before_connect_are_bounded(stage):
+    """32 are followed, the next ends the connection."""
+    def attack(stage):
+        with Tls(stage.host, "1.3", keys=True) as tls:
+            tls.wire.send(b"".join(tls.key_update() for _ in range(32)))
+            assert tls.ask(get()).status == 200
+            tls.wire.send(tls.key_update()).send(tls.record(get()))
+            tls.drain()
+            assert tls.plain == b""
+            return "over"
+    stage.run(attack, "over", [("group.http-refused", "tls-record")], times=10)
+
+
+def test_half_open_connections_of_one_source(stage):
+    """16 wait for their handshake; the 17th is refused; other sources are served; all is well when they go."""
+    with stage.undisturbed():
+        since = stage.now()
+        held = [Wire(stage.host) for _ in range(16)]
+        until(lambda: len([e for e in stage.events(since) if e["event"] == "tls.accepted"]) == 16, "16 are accepted")
+        try:
+            for _ in range(50):
+                surplus = Wire(stage.host)
+                assert seen(surplus.drain()) in ("closed", "reset")
+                surplus.close()
+            with Tls(stage.neighbour) as other:
+                assert other.ask(get(headers="Connection: close\r\n")).status == 200
+        finally:
+            for wire in held:
+                wire.close()
+        until(lambda: len(stage.causes(since)) >= 66, "an event for each")
+        causes = stage.causes(since)
+        assert causes.count(("tls.failed", "too-many")) == 50
+        assert causes.count(("tls.failed", "tls-peer-closed")) == 16
+        assert len(causes) == 66
+        with Tls(stage.host) as again:
+            assert again.ask(get(headers="Connection: close\r\n")).status == 200
+
+
+# -- deadlines --------------------------------------------------------------------------------------------------------
+
+
+def silence(stage):
+    return Wire(stage.host), lambda wire: None
+
+
+def silence_behind_the_hello(stage):
+    return Wire(stage.host).send(hello()()), lambda wire: None
+
+
+def dripping_hello(stage):
+    data = iter(hello()())
+    return Wire(stage.host), lambda wire: wire.send(bytes([next(data)]))
+
+
+def slow(first, drip):
+    """Behind a handshake: bytes of a request, then one now and then."""
+    def begin(stage):
+        tls = Tls(stage.host)
+        tls.send(first)
+        return tls.wire, lambda wire: tls.send(drip)
+    return begin
+
+
+def last_until(stage, begin, limit_s, grace_s=2.5):
+    """Holds a connection, dripping, and measures when the gateway ends it."""
+    wire, drip = begin(stage)
+    start = time.monotonic()
+    wire.sock.settimeout(0.3)
+    while not wire.ended and time.monotonic() - start < limit_s + grace_s:
+        try:
+            wire.take()
+        except TimeoutError:
+            drip(wire)
+    took = time.monotonic() - start
+    wire.close()
+    assert wire.ended, f"still open after {took:.1f} s"
+    return took
+
+
+@pytest.mark.limit(40)
+def test_ten_seconds_for_a_handshake_and_for_a_head(stage):
+    """Deadlines are totals: a byte now and then extends none of them."""
+    cases = {silence: "tls-timeout", silence_behind_the_hello: "tls-timeout", dripping_hello: "tls-timeout",
+             slow(b"GET / HTTP/1.1\r\nHost: x\r\n", b"a"): "http-timeout"}
+    with stage.undisturbed():
+        since = stage.now()
+        with ThreadPoolExecutor(len(cases)) as pool:
+            took = list(pool.map(lambda begin: last_until(stage, begin, 10), cases))
+        assert all(9.5 < t < 12 for t in took), took
+        until(lambda: len(stage.causes(since)) == len(cases), f"one event each: {stage.causes(since)}")
+        assert sorted(cause for _, cause in stage.causes(since)) == sorted(cases.values())
+
+
+@pytest.mark.long
+@pytest.mark.limit(90)
+def test_thirty_seconds_for_a_body_and_sixty_between_requests(stage):
+    cases = [(slow(post(bytes(1000))[:-1000], b"<"), 30, [("group.http-refused", "http-timeout")]),
+             (slow(get(), b""), 60, [])]
+    with stage.undisturbed():
+        since = stage.now()
+        with ThreadPoolExecutor(len(cases)) as pool:
+            took = list(pool.map(lambda c: last_until(stage, c[0], c[1]), cases))
+        assert [round(t / 10) * 10 for t in took] == [30, 60]
+        assert stage.causes(since) == cases[0][2]
+
+
+# -- HTTP -------------------------------------------------------------------------------------------------------------
+
+BODY = raw.INIT
+
+
+def head(*lines, body=b""):
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def framed(*headers, body=BODY):
+    return head("POST / HTTP/1.1", "Host: x", *headers, body=body)
+
+
+def head_of(total):
+    """A request whose head has this many bytes."""
+    start = f"GET {raw.STUB} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    lines, left = "", total - len(start) - 2
+    while left > 0:
+        n = min(left, 4000) if left - 4000 > 20 or left <= 4000 else left - 100
+        lines += f"X-A: {'a' * (n - 7)}\r\n"
+        left -= n
+    return (start + lines + "\r\n").encode()
+
+
+def headers_of(n):
+    return get(headers="Connection: close\r\n" + "".join(f"X-{i}: v\r\n" for i in range(n - 2)))
+
+
+L = len(BODY)
+MALFORMED, TOO_LARGE, NOT_FOUND, METHOD = "http-malformed", "http-too-large", "http-not-found", "http-method"
+HTTP = [
+    # framing that two readers could understand in two ways
+    ("two lengths", framed(f"Content-Length: {L}", f"Content-Length: {L}"), 400, MALFORMED),
+    ("two lengths that differ", framed(f"Content-Length: {L}", "Content-Length: 0"), 400, MALFORMED),
+    ("a list of lengths", framed(f"Content-Length: {L}, {L}"), 400, MALFORMED),
+    ("length and chunked", framed(f"Content-Length: {L}", "Transfer-Encoding: chunked"), 400, MALFORMED),
+    ("chunked and length", framed("Transfer-Encoding: chunked", f"Content-Length: {L}"), 400, MALFORMED),
+    ("chunked", framed("Transfer-Encoding: chunked", body=b"5\r\nhello\r\n0\r\n\r\n"), 501, MALFORMED),
+    ("chunked, hidden", framed("Transfer-Encoding:\tidentity, CHUNKED"), 501, MALFORMED),
+    ("a signed length", framed(f"Content-Length: +{L}"), 400, MALFORMED),
+    ("a negative length", framed("Content-Length: -1"), 400, MALFORMED),
+    ("a length beyond 64 bits", framed("Content-Length: 18446744073709551617"), 400, MALFORMED),
+    ("a length of 64 bits", framed("Content-Length: 18446744073709551615"), 400, MALFORMED),
+    ("a length beyond 32 bits", framed("Content-Length: 4294967297"), 413, TOO_LARGE),
+    ("a hexadecimal length", framed("Content-Length: 0x10"), 400, MALFORMED),
+    ("a length with a blank inside", framed("Content-Length: 1 0"), 400, MALFORMED),
+    ("a length with leading zeros", framed(f"Content-Length: 0{L}"), 400, MALFORMED),
+    ("an empty length", framed("Content-Length:"), 400, MALFORMED),
+    ("a bare CR in a header", head("GET / HTTP/1.1", "Host: x", "X: a\rHost: y"), 400, MALFORMED),
+    ("a bare LF", b"GET / HTTP/1.1\nHost: x\n\n", 400, MALFORMED),
+    ("a bare LF in a header", head("GET / HTTP/1.1", "Host: x", "X: a\nContent-Length: 5"), 400, MALFORMED),
+    ("a folded line", head("GET / HTTP/1.1", "Host: x", "X: a", " b: c"), 400, MALFORMED),
+    ("a line folded by a tab", head("GET / HTTP/1.1", "Host: x", "X: a", "\tContent-Length: 5"), 400, MALFORMED),
+    ("a blank before the colon", head("POST / HTTP/1.1", "Host: x", f"Content-Length : {L}", body=BODY), 400, MALFORMED),
+    ("a header without a colon", head("GET / HTTP/1.1", "Host: x", "nonsense"), 400, MALFORMED),
+    ("a header without a name", head("GET / HTTP/1.1", "Host: x", ": v"), 400, MALFORMED),
+    ("NUL in a header", head("GET / HTTP/1.1", "Host: x", "X: a\0b"), 400, MALFORMED),
+    ("NUL in the request line", b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n", 400, MALFORMED),
+    ("an empty line first", b"\r\n" + get(), 400, MALFORMED),
+    ("a body where the method has none", head("GET / HTTP/1.1", "Host: x", "Content-Length: 5", body=b"hello"), 400,
+     MALFORMED),
+    ("a second request in flight", get() + get(), 400, MALFORMED),
+    ("half a second request in flight", get() + b"GET", 400, MALFORMED),
+    ("more than its length", post(BODY) + b"x", 400, MALFORMED),
+    ("no Host", b"GET / HTTP/1.1\r\n\r\n", 400, MALFORMED),
+    ("two Hosts", head("GET / HTTP/1.1", "Host: x", "Host: y"), 400, MALFORMED),
+    ("a Host with a path", head("GET / HTTP/1.1", "Host: x/y"), 400, MALFORMED),
+    ("a Host with credentials", head("GET / HTTP/1.1", "Host: a@b"), 400, MALFORMED),
+    # the request line
+    ("HTTP/0.9", b"GET /\r\n\r\n", 400, MALFORMED),
+    ("HTTP/2.0", b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505, MALFORMED),
+    ("the preface of HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, MALFORMED),
+    ("another protocol", b"GET / ICY/1.1\r\nHost: x\r\n\r\n", 400, MALFORMED),
+    ("a version of many digits", b"GET / HTTP/1.11\r\nHost: x\r\n\r\n", 400, MALFORMED),
+    ("two blanks", b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", 400, MALFORMED),
+    ("a blank behind the version", b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n", 400, MALFORMED),
+    ("an unknown method", b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 405, METHOD),
+    ("a method in lower case", b"get / HTTP/1.1\r\nHost: x\r\n\r\n", 405, METHOD),
+    ("OPTIONS", b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 405, METHOD),
+    ("a method of odd characters", b"GE{T / HTTP/1.1\r\nHost: x\r\n\r\n", 400, MALFORMED),
+    ("a whole URL", b"GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n", 400, MALFORMED),
+    ("a fragment", b"GET /#x HTTP/1.1\r\nHost: x\r\n\r\n", 400, MALFORMED),
+    ("only garbage", bytes(range(33, 127)) * 3 + b"\r\n\r\n", 400, MALFORMED),
+    # paths
+    ("an unknown path", get("/no/such/path"), 404, NOT_FOUND),
+    ("a path upwards", get("/../../../etc/passwd"), 404, NOT_FOUND),
+    ("a path around", get("/1/../1/binaries/update.txt"), 404, NOT_FOUND),
+    ("a path upwards, encoded", get("/%2e%2e/%2e%2e/etc/passwd"), 404, NOT_FOUND),
+    ("a path upwards, encoded twice", get("/%252e%252e/etc/passwd"), 404, NOT_FOUND),
+    ("a slash, encoded twice", get("/1%252fbinaries/update.txt"), 404, NOT_FOUND),
+    ("a double slash", get("//1/binaries/update.txt"), 404, NOT_FOUND),
+    ("a backslash", get("/1\\binaries\\update.txt"), 404, NOT_FOUND),
+    ("NUL, encoded", get("/1/binaries/update.txt%00.html"), 400, MALFORMED),
+    ("CR LF, encoded", get("/%0d%0aX-A:%20b"), 400, MALFORMED),
+    ("half an escape", get("/%2"), 400, MALFORMED),
+    ("no escape", get("/%zz"), 400, MALFORMED),
+    ("no UTF-8", get("/%ff%fe"), 400, MALFORMED),
+    ("UTF-8 that is too long", get("/%c0%ae%c0%ae/x"), 400, MALFORMED),
+    ("GET /", get("/"), 404, NOT_FOUND),
+    # limits
+    ("a head of 16 KiB and a byte", head_of(16385), 431, TOO_LARGE),
+    ("a head without an end", b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-A: a\r\n" * 4000, 431, TOO_LARGE),
+    ("65 headers", headers_of(65), 431, TOO_LARGE),
+    ("5000 headers", headers_of(5000), 431, TOO_LARGE),
+    ("a request line of 4 KiB and a byte", get("/" + "a" * (4097 - 14)), 431, TOO_LARGE),
+    ("a request line without an end", b"GET /" + b"a" * 20000, 431, TOO_LARGE),
+    ("a header of 8 KiB and a byte", get(headers=f"X-A: {'a' * (8193 - 5)}\r\n"), 431, TOO_LARGE),
+    ("a body of 256 KiB and a byte", post(bytes(262145)), 413, TOO_LARGE),
+    ("a body of 1 GB, announced", post(b"x").replace(b"Length: 1", b"Length: 1000000000"), 413, TOO_LARGE),
+]
+
+
+@pytest.mark.parametrize("request_, status, cause", table(HTTP))
+def test_http_that_is_refused(stage, request_, status, cause):
+    stage.run(asked(request_), status, [("group.http-refused", cause)])
+
+
+# The limits themselves, and oddities that are served.
+SERVED = [
+    ("a head of 16 KiB", head_of(16384), 200),
+    ("64 headers", headers_of(64), 200),
+    ("HTTP/1.0", get(version="1.0"), 200),
+    ("HTTP/1.0 without Host", f"GET {raw.STUB} HTTP/1.0\r\n\r\n".encode(), 200),
+    ("HTTP/1.0 that asks to go on", get(version="1.0", headers="Connection: keep-alive\r\n"), 200),
+    ("headers in any case", b"GET " + raw.STUB.encode() + b" HTTP/1.1\r\nhOST:x\r\ncONNECTION:\tCLOSE \r\n\r\n", 200),
+    ("an encoded path", get("/1/%62inaries/update.txt", "Connection: close\r\n"), 200),
+    ("a query", get(raw.STUB + "?a=%00&b=../..", "Connection: close\r\n"), 200),
+    ("bytes above 127 in a header", get(headers="X-A: \xe9\xff\r\nConnection: close\r\n").decode().encode("latin-1"), 200),
+    ("HEAD", head(f"HEAD {raw.STUB} HTTP/1.1", "Host: x", "Connection: close"), 200),
+]
+
+
+@pytest.mark.parametrize("request_, status", table(SERVED))
+def test_http_that_is_served(stage, request_, status):
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            tls.send(request_).drain()
+            return int(tls.plain.split()[1])
+    stage.run(attack, status, [], times=8)
+
+
+def test_a_request_line_of_4_kib_is_read(stage):
+    stage.run(asked(get("/" + "a" * (4096 - 14))), 404, [("group.http-refused", NOT_FOUND)], times=5)
+
+
+def test_a_body_of_256_kib_is_read(stage):
+    """And then it is too large a document."""
+    stage.run(asked(post(sized(262144))), 400, [("group.http-refused", "xml-limit")], times=5)
+
+
+def test_a_request_in_pieces(stage):
+    """A record for every byte."""
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            for byte in get(headers="Connection: close\r\n"):
+                tls.send(bytes([byte]))
+            return tls.answer().status
+    stage.run(attack, 200, [], times=5)
+
+
+def test_expect_is_answered_once(stage):
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            request = post(BODY, headers="Expect: 100-continue\r\nConnection: close\r\n")
+            tls.send(request[: -len(BODY)])
+            first = tls.answer()
+            tls.send(BODY[:10]).send(BODY[10:])
+            return first.status, tls.answer().status
+    stage.run(attack, (100, 200), [], keeps_kib=FORM_KIB)
+
+
+def test_a_hundred_requests_on_a_connection(stage):
+    """The hundredth answer says that it is the last; one more is not answered."""
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            for i in range(1, 101):
+                answer = tls.ask(get())
+                assert answer.status == 200
+                assert answer.header("Connection") == ("close" if i == 100 else "Keep-Alive"), i
+            return tls.ask(get())
+    stage.run(attack, None, [], times=4)
+
+
+def test_padding_is_ignored(stage):
+    """X-Pad, as openconnect sends it."""
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            pad = "0" * (64 * (1 + L // 64) - L)
+            return tls.ask(post(BODY, headers=f"X-Pad: {pad}\r\nConnection: close\r\n")).status
+    stage.run(attack, 200, [], keeps_kib=FORM_KIB)
+
+
+@pytest.mark.parametrize("end", [Wire.close, Wire.reset], ids=["FIN", "RST"])
+@pytest.mark.parametrize("sent, events", table([
+    ("no request", b"", []),
+    ("half a head", b"GET / HTTP/1.1\r\nHo", [("group.http-refused", "http-peer-closed")]),
+    ("half a body", post(BODY)[:-10], [("group.http-refused", "http-peer-closed")]),
+]))
+def test_a_client_that_leaves_in_a_request(stage, sent, events, end):
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            tls.ask(get())
+            if sent:
+                tls.send(sent)
+            end(tls.wire)
+            return "gone"
+    stage.run(attack, "gone", events)
+
+
+def test_a_client_that_leaves_before_the_answer(stage):
+    """While the authority, or a verifier, is at work for it. (A session that nobody knows waits for cookie-timeout.)"""
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            form = tls.ask(post(BODY))
+            tls.send(post(reply(raw.opaque_of(form))))
+            tls.wire.reset()
+            return "gone"
+    stage.run(attack, "gone", [], times=10, keeps_kib=8)
+
+
+# -- documents --------------------------------------------------------------------------------------------------------
+
+ROOT = '<config-auth client="vpn" type="init" aggregate-auth-version="2">'
+END = "</config-auth>"
+
+
+def doc(inside="", root=ROOT, end=END, declaration=raw.XML):
+    return (declaration + root + inside + end).encode()
+
+
+def doctype(inside, use=""):
+    return doc(f"<version who='vpn'>{use}</version>", declaration=f"{raw.XML}<!DOCTYPE config-auth {inside}>")
+
+
+BOMB = "[<!ENTITY a 'aaaaaaaaaa'>" + "".join(
+    f"<!ENTITY {b} '{f'&{a};' * 10}'>" for a, b in zip("abcdefgh", "bcdefghi")) + "]"
+
+
+def sized(n):
+    start = doc(end="")
+    return start + b"<x>" + b"a" * (n - len(start) - len(END) - 7) + b"</x>" + END.encode()
+
+
+def auth(inside):
+    return doc(f"<auth>{inside}</auth>", root=ROOT.replace("init", "auth-reply"))
+
+
+UNEXPECTED, BAD_XML, LIMIT, DTD, ENCODING = "xml-unexpected", "xml-malformed", "xml-limit", "xml-dtd", "xml-encoding"
+XML = [
+    ("a document type", doctype("[]"), DTD),
+    ("an external document type", doctype('SYSTEM "file:///etc/passwd"'), DTD),
+    ("an external entity", doctype('[<!ENTITY x SYSTEM "file:///etc/passwd">]', "&x;"), DTD),
+    ("an external entity by http", doctype('[<!ENTITY x SYSTEM "http://203.0.113.2/x">]', "&x;"), DTD),
+    ("a parameter entity", doctype('[<!ENTITY % x SYSTEM "http://203.0.113.2/x"> %x;]'), DTD),
+    ("an entity bomb", doctype(BOMB, "&i;"), DTD),
+    ("a quadratic bomb", doctype(f"[<!ENTITY a '{'a' * 30000}'>]", "&a;" * 5000), DTD),
+    ("an entity that nobody declared", doc("<x>&nbsp;</x>"), BAD_XML),
+    ("UTF-16 with a mark", doc().decode().encode("utf-16"), "no-v2"),
+    ("UTF-16 without a mark", doc().decode().encode("utf-16-le"), {BAD_XML, ENCODING}),
+    ("UTF-32", doc().decode().encode("utf-32-le"), {BAD_XML, ENCODING, "no-v2"}),
+    ("declared as UTF-16", doc(declaration='<?xml version="1.0" encoding="UTF-16"?>'), ENCODING),
+    ("declared as Latin-1", doc(declaration='<?xml version="1.0" encoding="ISO-8859-1"?>'), ENCODING),
+    ("bytes that are not UTF-8", doc("<x>\xff</x>").decode().encode("latin-1"), ENCODING),
+    ("UTF-8 that is too long", doc("<x>@@</x>").replace(b"@@", b"\xc0\xaf"), ENCODING),
+    ("a surrogate", doc("<x>@@</x>").replace(b"@@", b"\xed\xa0\x80"), ENCODING),
+    ("NUL", doc("<x>\0</x>"), ENCODING),
+    ("a control character", doc("<x>\x01</x>"), BAD_XML),
+    ("a control character by number", doc("<x>&#1;</x>"), BAD_XML),
+    ("64 KiB and a byte", sized(65537), LIMIT),
+    ("256 KiB", sized(262144), LIMIT),
+    ("depth 17", doc("<x>" * 16 + "</x>" * 16), LIMIT),
+    ("depth 5000", doc("<x>" * 5000 + "</x>" * 5000), LIMIT),
+    ("33 attributes", doc("<x " + " ".join(f"a{i}='1'" for i in range(33)) + "/>"), LIMIT),
+    ("4097 elements", doc("<x/>" * 4096), LIMIT),
+    ("the same attribute twice", doc("<x a='1' a='2'/>"), BAD_XML),
+    ("version twice", doc("<version who='vpn'>1</version><version who='vpn'>2</version>"), UNEXPECTED),
+    ("group-select twice", doc("<group-select>a</group-select><group-select>b</group-select>"), UNEXPECTED),
+    ("opaque twice", doc("<opaque is-for='sg'></opaque><opaque is-for='sg'></opaque>"), UNEXPECTED),
+    ("username twice", auth("<username>a</username><username>b</username>"), UNEXPECTED),
+    ("password twice", auth("<password>a</password><password>b</password>"), UNEXPECTED),
+    ("auth twice", doc("<auth></auth><auth></auth>", root=ROOT.replace("init", "auth-reply")), UNEXPECTED),
+    ("hello", doc(root=ROOT.replace("init", "hello")), UNEXPECTED),
+    ("ack", doc(root=ROOT.replace("init", "ack")), UNEXPECTED),
+    ("complete", doc(root=ROOT.replace("init", "complete")), UNEXPECTED),
+    ("auth-request", doc(root=ROOT.replace("init", "auth-request")), UNEXPECTED),
+    ("an unknown type", doc(root=ROOT.replace("init", "no-such-type")), UNEXPECTED),
+    ("no type", doc(root='<config-auth client="vpn">'), UNEXPECTED),
+    ("another root", b"<html><body/></html>", UNEXPECTED),
+    ("another root's namespace", doc(root="<x:config-auth xmlns:x='y' type='init'>", end="</x:config-auth>"), UNEXPECTED),
+    ("cut in the middle", doc("<x>a</x>")[:-20], BAD_XML),
+    ("cut before its end", doc()[:-1], BAD_XML),
+    ("two roots", doc() + doc(declaration=""), BAD_XML),
+    ("text behind it", doc() + b"x", BAD_XML),
+    ("tags that cross", doc("<a><b></a></b>"), BAD_XML),
+    ("an attribute without quotes", doc("<a b=c/>"), BAD_XML),
+    ("a declaration in the middle", doc(raw.XML), BAD_XML),
+    ("only <", b"<", BAD_XML),
+    ("no document", b"", "no-v2"),
+    ("blanks", b" \r\n\t" * 10, "no-v2"),
+    ("text", b"hello", "no-v2"),
+    ("JSON", b'{"a": 1}', "no-v2"),
+    ("a form of version 1", b"username=alice&password=wonderland", "no-v2"),
+    ("a name of 257 bytes", auth(f"<username>{'a' * 257}</username>"), LIMIT),
+    ("a password of 1025 bytes", auth(f"<username>a</username><password>{'a' * 1025}</password>"), LIMIT),
+    ("a password of 60000 bytes", auth(f"<username>a</username><password>{'a' * 60000}</password>"), LIMIT),
+    ("an answer of 1025 bytes", auth(f"<answer>{'a' * 1025}</answer>"), LIMIT),
+    ("a group of 257 bytes", doc(f"<group-select>{'a' * 257}</group-select>"), LIMIT),
+    ("an URL of 1025 bytes", doc(f"<group-access>https://{'a' * 1017}</group-access>"), LIMIT),
+]
+
+
+@pytest.mark.parametrize("body, cause", table(XML))
+def test_documents_that_are_refused(stage, body, cause):
+    causes = cause if isinstance(cause, set) else {cause}
+
+    def attack(stage):
+        since = stage.now()
+        status = asked(post(body))(stage)
+        until(lambda: stage.causes(since), "an event")
+        (event, why), = stage.causes(since)
+        return status, event, why in causes
+
+    stage.run(attack, (400, "group.http-refused", True), None)
+
+
+@pytest.mark.parametrize("body", table([
+    ("64 KiB", sized(65536)),
+    ("depth 16", doc("<x>" * 15 + "</x>" * 15)),
+    ("32 attributes", doc("<x " + " ".join(f"a{i}='1'" for i in range(32)) + "/>")),
+    ("4096 elements", doc("<x/>" * 4095)),
+    ("unknown elements and attributes", doc("<no-such-element who='me'>&lt;</no-such-element>")),
+    ("CDATA, comments, instructions", doc("<!-- --><?php ?><version><![CDATA[5.1]]></version>")),
+    ("Unicode", doc("<device-id computer-name='日本&#x1F600;'>x</device-id>")),
+    ("a group URL that is none", doc("<group-access>ftp://x/../../%00</group-access>")),
+]))
+def test_documents_that_are_served(stage, body):
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            return tls.ask(post(body, headers="Connection: close\r\n")).status
+    stage.run(attack, 200, [], times=8, keeps_kib=FORM_KIB)
+
+
+# -- logins -----------------------------------------------------------------------------------------------------------
+
+HANDLE = r"<aggauth-handle>(\d+)</aggauth-handle>"
+
+
+def opaque_with(handle):
+    return f"<opaque is-for='sg'><aggauth-handle>{handle}</aggauth-handle></opaque>"
+
+
+@pytest.mark.parametrize("opaque", table([
+    ("no opaque", ""),
+    ("an empty opaque", "<opaque is-for='sg'></opaque>"),
+    ("a handle that is not a number", opaque_with("'; drop table sessions; --")),
+    ("handle 0", opaque_with("0")),
+    ("a negative handle", opaque_with("-1")),
+    ("a handle beyond 64 bits", opaque_with("99999999999999999999")),
+    ("the largest handle", opaque_with(str(2**63 - 1))),
+    ("a handle that nobody gave", opaque_with("1234567890123456789")),
+    ("a long handle", opaque_with("1" * 1000)),
+    ("elements that are not ours", "<opaque is-for='sg'><x>" + "y" * 5000 + "</x></opaque>"),
+]))
+def test_a_reply_to_no_login_of_ours(stage, opaque):
+    """It gets a new form and the reason; the password in it is looked at by nobody."""
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            answer = tls.ask(post(reply(opaque), headers="Connection: close\r\n"))
+            return answer.status, b"Login expired" in answer.body, b"<form" in answer.body
+    stage.run(attack, (200, True, True), [("user.refused", "login-expired")], keeps_kib=FORM_KIB)
+
+
+def test_a_form_that_was_answered_is_not_answered_again(stage):
+    """A form is bound to its own opaque: the one before is void as soon as there is a new one."""
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            old = raw.opaque_of(tls.ask(post(BODY)))
+            new = tls.ask(post(reply(old, password="wrong")))
+            assert b"Login failed" in new.body
+            again = tls.ask(post(reply(old)))
+            return b"Login expired" in again.body, b"session-token" in again.body
+    stage.run(attack, (True, False), [("user.refused", "password"), ("user.refused", "login-expired")], times=6,
+              keeps_kib=2 * FORM_KIB)
+
+
+def test_two_replies_at_once(stage):
+    """One is checked; the other has come too late."""
+    def attack(stage):
+        with Tls(stage.host) as one, Tls(stage.neighbour) as two:
+            opaque = raw.opaque_of(one.ask(post(BODY)))
+            one.send(post(reply(opaque, password="wrong")))
+            two.send(post(reply(opaque, password="wrong")))
+            return tuple(sorted(re.search(rb"Login (\w+)", t.answer().body)[1] for t in (one, two)))
+    stage.run(attack, (b"expired", b"failed"), [("user.refused", "password"), ("user.refused", "login-expired")], times=6,
+              keeps_kib=2 * FORM_KIB)
+
+
+def test_a_login_that_succeeded_gives_no_second_token(stage):
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            opaque = raw.opaque_of(tls.ask(post(BODY)))
+            done = tls.ask(post(reply(opaque)))
+            token = re.search(rb"<session-token>([^<]+)", done.body)[1].decode()
+            again = tls.ask(post(reply(opaque)))
+            since = stage.now()
+            raw.log_out(stage.host, token)
+            until(lambda: ("cstp.session-ended", "logout") in stage.causes(since), "the session is over")
+            return b"session-token" in again.body
+    stage.run(attack, False, [("user.refused", "login-expired"), ("cstp.session-ended", "logout")], times=6,
+              keeps_kib=FORM_KIB)
+
+
+COOKIE = "A" * 43
+
+
+@pytest.mark.parametrize("cookie", table([
+    ("none", None), ("empty", "webvpn="), ("short", "webvpn=" + COOKIE[1:]), ("long", "webvpn=" + COOKIE + "A"),
+    ("padded", "webvpn=" + COOKIE[:-1] + "="), ("another alphabet", "webvpn=" + COOKIE[:-1] + "+"),
+    ("unknown", "webvpn=" + COOKIE), ("two", f"webvpn={COOKIE}; webvpn={COOKIE}"), ("4 KiB", "webvpn=" + "A" * 4096),
+    ("quotes", f'webvpn="{COOKIE}"'), ("no name", "=" + COOKIE), ("another name", "webvpnc=" + COOKIE),
+]))
+@pytest.mark.parametrize("path", ["/logout", "/+webvpn+/webvpn_logout.html"])
+def test_a_log_off_without_a_session_tells_nothing(stage, path, cookie):
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            answer = tls.ask(get(path, (f"Cookie: {cookie}\r\n" if cookie else "") + "Connection: close\r\n"))
+            return answer.status, len(answer.body)
+    stage.run(attack, (200, 0), [], times=5)
+
+
+def test_a_profile_without_a_session_is_refused(stage):
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            return tls.ask(get("/CACHE/stc/profiles/x.xml", "Connection: close\r\n")).status
+    stage.run(attack, 403, [("download.refused", "download-no-token")])
