@@ -162,7 +162,7 @@ static enum kind read_packet(const struct vc_coalescer *c, struct candidate *p)
     } else if (!c->udp || vc_get16(l4 + VC_UDP_LEN) != l4_len || vc_get16(l4 + VC_UDP_SUM) == 0) {
         return ALONE;
     }
-    if (l4_len <= l4_hdr || p->total_len > TOTAL_MAX)
+    if (l4_len <= l4_hdr)
         return ALONE;
     p->hdr_len = p->ip_len + l4_hdr;
     p->payload_len = p->total_len - p->hdr_len;
@@ -301,8 +301,6 @@ void vc_coalesce_add(struct vc_coalescer *c, uint8_t *packet, size_t len)
             join(c, i, &p);
             return;
         }
-        if (!verified)
-            kind = ALONE;
     }
     if (known)
         emit_at(c, i);

@@ -59,6 +59,7 @@ CHANGE(extension) s->extension = 8; }
 CHANGE(bad_sum) s->spoil_l4 = 0x100; }
 CHANGE(bad_ip_sum) s->spoil_ip4 = 1; }
 CHANGE(no_sum) s->no_sum = true; }
+CHANGE(udp_shorter) s->udp_less = 1; }
 CHANGE(other_port) s->sport++; }
 CHANGE(other_protocol) s->tcp = !s->tcp; s->options_len = 0; }
 
@@ -91,6 +92,23 @@ static const struct row udp4[] = {
 static const struct row udp6[] = {
     {"nothing", nothing, "3"},           {"bad checksum", bad_sum, "111"},   {"no checksum", no_sum, "111"},
     {"empty", pure_ack, "111"},          {"extension", extension, "111"},
+};
+/* What all three have in common: alone by nature, not by difference; or nothing that matters. */
+static const struct row all4[] = {
+    {"SYN", syn, "111"},                 {"RST", rst, "111"},                {"URG", urgent, "111"},
+    {"CWR", cwr, "111"},                 {"no ACK", no_ack, "111"},          {"PSH", pushed, "111"},
+    {"FIN", finished, "111"},            {"pure ACK", pure_ack, "111"},      {"bad checksum", bad_sum, "111"},
+    {"evil bit", evil, "111"},           {"IP options", ip_options, "111"},  {"bad IP checksum", bad_ip_sum, "111"},
+    {"first fragment", first_fragment, "111"}, {"later fragment", later_fragment, "111"},
+    {"ECE", ece, "3"},                   {"AE", accurate_ecn, "3"},          {"CE", congestion, "3"},
+    {"DF", df, "3"},                     {"no options", no_options, "3"},    {"urgent pointer", urgent_pointer, "3"},
+};
+static const struct row all_udp4[] = {
+    {"no checksum", no_sum, "111"},      {"IP options", ip_options, "111"},  {"a length that lies", udp_shorter, "111"},
+    {"bad checksum", bad_sum, "111"},    {"CE", congestion, "3"},
+};
+static const struct row all_tcp6[] = {
+    {"extension", extension, "111"},     {"flow label", label, "3"},         {"SYN", syn, "111"},
 };
 // clang-format on
 
@@ -166,6 +184,79 @@ static void rows(void **state)
         run_row(&udp4[i], false, false);
     for (size_t i = 0; i < sizeof(udp6) / sizeof(udp6[0]); i++)
         run_row(&udp6[i], true, false);
+}
+
+static void run_all(const struct row *row, bool v6, bool tcp)
+{
+    static struct heard h;
+    struct vc_coalescer c;
+    struct spec s = plain(v6, tcp);
+    memset(&h, 0, sizeof(h));
+    vc_coalesce_init(&c, hear, &h, true, true, true);
+    row->change(&s);
+    for (unsigned i = 0; i < 3; i++) {
+        uint8_t packet[1000];
+        trains_add(&h.trains, &c, packet, spec_build(&s, false, packet));
+        s.seq += (uint32_t)s.payload_len;
+        s.id++;
+    }
+    trains_end(&h.trains, &c);
+    if (strcmp(h.emits, row->emits) != 0)
+        fail_msg("%s %s: all '%s' came as '%s'", tcp ? "TCP" : "UDP", v6 ? "IPv6" : "IPv4", row->name, h.emits);
+}
+
+static void alike(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(all4) / sizeof(all4[0]); i++)
+        run_all(&all4[i], false, true);
+    for (size_t i = 0; i < sizeof(all_udp4) / sizeof(all_udp4[0]); i++)
+        run_all(&all_udp4[i], false, false);
+    for (size_t i = 0; i < sizeof(all_tcp6) / sizeof(all_tcp6[0]); i++)
+        run_all(&all_tcp6[i], true, true);
+}
+
+/* Under DF ids may be alike or count, but not now this and then that. */
+static void ids_change_their_mind(void **state)
+{
+    static const uint16_t ids[2][3] = {{5, 6, 5}, {5, 5, 7}};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        static struct heard h;
+        struct vc_coalescer c;
+        struct spec s = plain(false, true);
+        memset(&h, 0, sizeof(h));
+        vc_coalesce_init(&c, hear, &h, true, true, true);
+        s.place = 0x4000;
+        for (unsigned k = 0; k < 3; k++) {
+            uint8_t packet[1000];
+            s.id = ids[i][k];
+            trains_add(&h.trains, &c, packet, spec_build(&s, false, packet));
+            s.seq += (uint32_t)s.payload_len;
+        }
+        trains_end(&h.trains, &c);
+        assert_string_equal(h.emits, "21");
+    }
+}
+
+/* TCP and UDP between the same ports, and two of each, are flows of their own. */
+static void interleaved(void **state)
+{
+    static struct heard h;
+    struct vc_coalescer c;
+    struct spec flows[4] = {plain(false, true), plain(false, false), plain(true, true), plain(true, false)};
+    (void)state;
+    memset(&h, 0, sizeof(h));
+    vc_coalesce_init(&c, hear, &h, true, true, true);
+    for (unsigned k = 0; k < 12; k++) {
+        struct spec *s = &flows[k % 4];
+        uint8_t packet[1000];
+        trains_add(&h.trains, &c, packet, spec_build(s, false, packet));
+        s->seq += (uint32_t)s->payload_len;
+        s->id++;
+    }
+    trains_end(&h.trains, &c);
+    assert_string_equal(h.emits, "3333");
 }
 
 /* Adds @n packets of @s, one behind the other; @ids is added to the id each time. */
@@ -481,8 +572,9 @@ int main(void)
     for (size_t i = 0; i < sizeof(payload); i++)
         payload[i] = (uint8_t)test_random(&seed);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows),     cmocka_unit_test(limits),     cmocka_unit_test(super_header),
-        cmocka_unit_test(offloads), cmocka_unit_test(what_waits), cmocka_unit_test(one_by_one_would_have_given),
+        cmocka_unit_test(rows),        cmocka_unit_test(alike),      cmocka_unit_test(ids_change_their_mind),
+        cmocka_unit_test(interleaved), cmocka_unit_test(limits),     cmocka_unit_test(super_header),
+        cmocka_unit_test(offloads),    cmocka_unit_test(what_waits), cmocka_unit_test(one_by_one_would_have_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

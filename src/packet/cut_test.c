@@ -162,6 +162,8 @@ CHANGE(longer) (*len)++; }
 CHANGE(shorter) (*len)--; }
 CHANGE(headers_only) *len = h->hdr_len; put16(p + (p[0] >> 4 == 4 ? 2 : 4), h->hdr_len - (p[0] >> 4 == 4 ? 0U : 40U)); }
 CHANGE(tcp_cut) *len = h->csum_start + 19U; put16(p + 2, h->csum_start + 19U); }
+CHANGE(tcp_cut_more) *len = h->csum_start + 9U; put16(p + 2, h->csum_start + 9U); }
+CHANGE(udp_cut) *len = h->csum_start + 5U; put16(p + 2, h->csum_start + 5U); }
 CHANGE(tcp_header_16) p[32] = 0x40; }
 CHANGE(tcp_header_60) *len = 79; put16(p + 2, 79); p[32] = 0xf0; }
 CHANGE(tcp_header_all) *len = 80; put16(p + 2, 80); p[32] = 0xf0; }
@@ -206,6 +208,8 @@ static const struct change changes[] = {
     {"headers only", VC_GSO_TCP4, headers_only, 0},
     {"headers only", VC_GSO_TCP6, headers_only, 0},
     {"TCP header cut", VC_GSO_TCP4, tcp_cut, 0},
+    {"TCP header cut further", VC_GSO_TCP4, tcp_cut_more, 0},
+    {"UDP header cut", VC_GSO_UDP, udp_cut, 0},
     {"TCP header of 16", VC_GSO_TCP4, tcp_header_16, 0},
     {"TCP header longer than all", VC_GSO_TCP4, tcp_header_60, 0},
     {"TCP header as long as all", VC_GSO_TCP4, tcp_header_all, 0},
@@ -261,12 +265,16 @@ static void completes(void **state)
     (void)state;
     for (unsigned i = 0; i < 4; i++) {
         struct spec s = {.v6 = i & 1, .tcp = i & 2, .ttl = 64, .flags = ACK, .payload = payload, .payload_len = 101};
-        uint8_t whole[300], want[300], out[300];
+        uint8_t whole[300] = {0}, want[300], out[300];
         struct vc_super super = super_of(&s, 0);
         size_t len = spec_build(&s, true, whole), want_len = spec_build(&s, false, want);
         struct vc_cut cut;
         super.gso = VC_GSO_NONE;
         assert_int_equal(vc_cut_begin(&cut, &super, whole, len), 1);
+        assert_int_equal(vc_cut_largest(&cut), len);
+        assert_int_equal(vc_cut_next(&cut, out, len), want_len);
+        assert_memory_equal(out, want, want_len);
+        assert_int_equal(vc_cut_begin(&cut, &super, whole, len + 3), 1); /* padding stays behind */
         assert_int_equal(vc_cut_largest(&cut), len);
         assert_int_equal(vc_cut_next(&cut, out, len), want_len);
         assert_memory_equal(out, want, want_len);

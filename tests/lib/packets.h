@@ -78,6 +78,7 @@ struct spec {
     const uint8_t *payload;
     size_t payload_len;
     bool no_sum;                  /* UDP without a checksum */
+    uint16_t udp_less;            /* UDP's length is that much too small */
     uint16_t spoil_l4, spoil_ip4; /* added to a checksum */
 };
 
@@ -144,7 +145,7 @@ PACKET_API size_t spec_build(const struct spec *s, bool partial, uint8_t *out)
         if (s->options_len)
             memcpy(l4 + 20, s->options, s->options_len);
     } else {
-        put16(l4 + 4, (unsigned)(len - ip_len));
+        put16(l4 + 4, (unsigned)(len - ip_len - s->udp_less));
     }
     if (s->payload_len)
         memcpy(out + hdr_len, s->payload, s->payload_len);
