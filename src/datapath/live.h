@@ -18,6 +18,7 @@
 #define VC_EARLY_NS 1000000000ULL
 #define VC_CLOSING_NS 2000000000ULL
 #define VC_NEVER UINT64_MAX
+#define VC_STRANGERS 1024 /* a power of two */
 
 /** A DTLS handshake under way, beside whatever is up. */
 struct vc_pending {
@@ -54,6 +55,7 @@ struct vc_live {
     size_t stuck_left;
     uint64_t update_window_ns; /* limits on the peer: KeyUpdates, empty records, warnings */
     unsigned updates, empties, warnings;
+    bool source_told; /* that packets had another's source: once, an attacker writes no logs */
 
     struct vc_endpoint udp_peer; /* where DTLS goes; family NONE: nowhere */
     struct vc_ip udp_local;      /* the address of ours that the client uses */
@@ -95,8 +97,14 @@ struct vc_worker {
     /* TLS records of this turn, of one session */
     struct vc_live *tcp_live;
     size_t tcp_staged, tcp_staged_records;
-    uint64_t stranger_second_ns; /* datagrams from unknown addresses: 100 a second are looked at */
-    unsigned strangers;
+    /* datagrams from unknown addresses: 100 a second and source are looked at; sources share a place by chance */
+    struct {
+        uint64_t second_ns;
+        unsigned n;
+    } strangers[VC_STRANGERS];
+    uint64_t strangers_seed;
+    uint64_t hello_second_ns; /* ClientHellos of all sessions: many are load (2-tunnel.md 9.5) */
+    unsigned hellos;
 
     struct vc_tls_record tls_recs[VC_RECORDS_MAX];
     struct vc_dtls_record dtls_recs[VC_RECORDS_MAX];
@@ -129,7 +137,7 @@ struct vc_event vc_live_event(const struct vc_live *l, enum vc_event_id id, enum
 
 /* tun_lane.c */
 void vc_tun_lane_open(struct vc_worker *w);
-void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len);
+void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len, bool forwarded);
 void vc_tun_lane_emit(void *worker, const struct vc_super *super, struct iovec *iov, int n_iov, unsigned packets);
 
 /* tcp_lane.c */

@@ -155,7 +155,7 @@ static void over_udp(struct vc_live *l, struct vc_cut *cut)
     }
 }
 
-void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len)
+void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len, bool forwarded)
 {
     struct vc_super super;
     struct vc_cut cut;
@@ -167,7 +167,7 @@ void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len)
     }
     struct vc_live *l = vc_worker_for(w, &dst);
     if (!l) {
-        if (w->ops->stray_frame)
+        if (w->ops->stray_frame && !forwarded)
             w->ops->stray_frame(w->owner, frame, len, &dst);
         else
             w->count.dropped_stray++;
@@ -203,7 +203,7 @@ static void on_tun(struct vc_watch *watch, bool readable, bool writable)
     w->count.tun_reads += (uint64_t)n;
     w->count.tun_frames += (uint64_t)n;
     for (int i = 0; i < n; i++)
-        vc_tun_lane_frame(w, frames[i].at, frames[i].len);
+        vc_tun_lane_frame(w, frames[i].at, frames[i].len, false);
     vc_worker_flush(w);
 }
 

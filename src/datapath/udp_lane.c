@@ -2,13 +2,16 @@
  * for (2-tunnel.md 9, 10). */
 #include "datapath/live.h"
 
+#include "crypto/hash.h"
 #include "crypto/wipe.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define STRANGERS_PER_SECOND 100 /* datagrams from unknown addresses that are looked at */
+#define STRANGERS_PER_SECOND 100 /* datagrams from one unknown source that are looked at */
 #define HELLOS_PER_SECOND 4      /* of one session */
+#define HELLOS_BUSY 200          /* of all sessions, a second: more are asked for a cookie first */
+#define HOUR_NS 3600000000000ULL
 #define CANDIDATES_MAX 8
 #define MOVE_NS 2000000000ULL
 
@@ -531,6 +534,43 @@ static void begin(struct vc_live *l, const struct vc_endpoint *from, const struc
     vc_live_rearm(l);
 }
 
+/** The key of an hour (2-tunnel.md 9.5). All processes have the same clock and the same key to make it of. */
+static bool cookie_key(const struct vc_worker *w, uint64_t hour, uint8_t key[VC_DTLS_COOKIE_KEY])
+{
+    const struct vc_piece of = {&hour, sizeof(hour)};
+    uint8_t mac[VC_HASH_MAX];
+    if (vc_hmac(VC_HASH_SHA256, w->cookie_key, sizeof(w->cookie_key), &of, 1, mac) != 0)
+        return false;
+    memcpy(key, mac, VC_DTLS_COOKIE_KEY);
+    return true;
+}
+
+/** Whether the client hears at this address: its hello carries our cookie. Else it is asked to come again with one. */
+static bool heard_there(struct vc_worker *w, const struct vc_endpoint *from, const struct vc_ip *local,
+                        const struct vc_dtls_peek *p)
+{
+    uint64_t hour = vc_worker_now(w) / HOUR_NS;
+    uint8_t key[VC_DTLS_COOKIE_KEY], verify[VC_DTLS_HELLO_VERIFY_LEN];
+    for (uint64_t back = 0; back < 2 && p->hello.cookie.len > 0; back++) {
+        if (cookie_key(w, hour - back, key) && vc_dtls_cookie_right(key, from, p))
+            return true;
+    }
+    if (cookie_key(w, hour, key))
+        send_plain(w, from, local, verify, vc_dtls_hello_verify(key, from, p, verify));
+    return false;
+}
+
+/** Whether so many hellos come that nobody is answered at length who did not show that it hears us. */
+static bool busy(struct vc_worker *w)
+{
+    uint64_t now = vc_worker_now(w);
+    if (now - w->hello_second_ns > 1000000000ULL) {
+        w->hello_second_ns = now;
+        w->hellos = 0;
+    }
+    return ++w->hellos > HELLOS_BUSY;
+}
+
 /** A ClientHello for this session. */
 static void hello(struct vc_live *l, const struct vc_endpoint *from, const struct vc_ip *local, struct vc_dtls_peek *p)
 {
@@ -551,12 +591,10 @@ static void hello(struct vc_live *l, const struct vc_endpoint *from, const struc
     vc_fallback_hello(&l->s.fallback);
     struct vc_live *other = by_peer(w, from);
     bool known = vc_ip_eq(&from->ip, &l->s.tcp.peer.ip) || vc_ip_eq(&from->ip, &l->udp_peer.ip);
-    bool ask = w->conf.dtls_cookie == 1 || (w->conf.dtls_cookie == 0 && (!known || (other && other != l)));
-    if (ask && !vc_dtls_cookie_right(w->cookie_key, from, p)) {
-        uint8_t verify[VC_DTLS_HELLO_VERIFY_LEN];
-        send_plain(w, from, local, verify, vc_dtls_hello_verify(w->cookie_key, from, p, verify));
+    bool load = busy(w);
+    bool ask = w->conf.dtls_cookie == 1 || (w->conf.dtls_cookie == 0 && (!known || load || (other && other != l)));
+    if (ask && !heard_there(w, from, local, p))
         return;
-    }
     if (other && other != l && !ask)
         return; /* dtls-cookie = off: somebody else's address is not taken over unproved */
     begin(l, from, local, p);
@@ -654,38 +692,58 @@ static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, uint8_t *d
     return false;
 }
 
+/** Counts the datagrams of a source (an IPv4 address, an IPv6 /64): whether it sent too many in this second. */
+static bool too_many(struct vc_worker *w, const struct vc_ip *source)
+{
+    uint64_t now = vc_worker_now(w), hash = w->strangers_seed;
+    for (size_t i = 0; i < (source->family == VC_FAMILY_V4 ? 4U : 8U); i++)
+        hash = (hash ^ source->bytes[i]) * 0x100000001b3ULL;
+    hash ^= hash >> 29;
+    unsigned i = (unsigned)(hash % VC_STRANGERS);
+    if (now - w->strangers[i].second_ns > 1000000000ULL) {
+        w->strangers[i].second_ns = now;
+        w->strangers[i].n = 0;
+    }
+    return ++w->strangers[i].n > STRANGERS_PER_SECOND;
+}
+
+static bool elsewhere(struct vc_worker *w, const struct vc_udp_train *t, uint8_t *datagram, size_t len, bool is_hello)
+{
+    struct vc_udp_train one = *t;
+    one.at = datagram;
+    one.len = one.segment = len;
+    return w->ops->stray_datagram && w->ops->stray_datagram(w->owner, &one, is_hello);
+}
+
 /** A datagram from an address that is no session's. Returns whether it was for one of ours. */
 static bool stranger(struct vc_worker *w, struct vc_udp_train *t, uint8_t *datagram, size_t len, bool forwarded)
 {
     struct vc_dtls_peek peek;
-    uint64_t now = vc_worker_now(w);
-    if (now - w->stranger_second_ns > 1000000000ULL) {
-        w->stranger_second_ns = now;
-        w->strangers = 0;
-    }
     enum vc_dtls_kind kind = vc_dtls_peek(datagram, len, &peek);
-    if (kind == VC_DTLS_KIND_HELLO && peek.id.len == 32) {
+    if (kind == VC_DTLS_KIND_HELLO && peek.id.len == 32) { /* known ids have their own limit */
         struct vc_live *l = vc_map_get(&w->by_dtls_id, peek.id.at);
-        if (l) { /* known ids have their own limit */
+        if (l) {
             hello(l, &t->peer, &t->local, &peek);
             return true;
         }
+        if (!forwarded && !too_many(w, &t->peer.ip) && elsewhere(w, t, datagram, len, true))
+            return false;
     }
-    if (++w->strangers > STRANGERS_PER_SECOND) {
-        w->count.dropped_udp++;
-        return false;
+    if (kind == VC_DTLS_KIND_SEALED && !too_many(w, &t->peer.ip)) {
+        if (rebind(w, t, datagram, len))
+            return true;
+        if (!forwarded && elsewhere(w, t, datagram, len, false))
+            return false;
     }
-    if (kind == VC_DTLS_KIND_HELLO && !forwarded && w->ops->stray_hello) {
-        struct vc_udp_train one = *t;
-        one.at = datagram;
-        one.len = one.segment = len;
-        w->ops->stray_hello(w->owner, &one);
-        return false;
-    }
-    if (kind == VC_DTLS_KIND_SEALED && rebind(w, t, datagram, len))
-        return true;
     w->count.dropped_udp++;
     return false;
+}
+
+/** A hello is for whom it names, whoever had its address before. */
+static bool begins_with_hello(struct vc_udp_train *t)
+{
+    struct vc_dtls_peek peek;
+    return vc_dtls_peek(t->at, t->segment < t->len ? t->segment : t->len, &peek) == VC_DTLS_KIND_HELLO;
 }
 
 bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forwarded)
@@ -694,7 +752,7 @@ bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
     bool ours = false;
     if (t->len == 0 || t->segment == 0)
         return false;
-    if (!by_peer(w, &t->peer) && !forwarded && w->ops->claimed && w->ops->claimed(w->owner, t))
+    if (!by_peer(w, &t->peer) && !forwarded && w->ops->claimed && !begins_with_hello(t) && w->ops->claimed(w->owner, t))
         return false;
     for (size_t at = 0; at < t->len; at += t->segment) {
         uint8_t *datagram = t->at + at;

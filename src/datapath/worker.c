@@ -89,6 +89,7 @@ struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_con
         memcpy(w->cookie_key, conf->cookie_key, sizeof(w->cookie_key));
     w->conf.cookie_key = w->cookie_key;
     conf->random(seed, sizeof(seed));
+    w->strangers_seed = seed[0] ^ seed[1];
     vc_map_init(&w->by_id, 8, seed);
     vc_map_init(&w->by_v4, 4, seed);
     vc_map_init(&w->by_v6, VC_PREFIX_KEY, seed);
@@ -158,7 +159,9 @@ void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len)
     /* the lease is the only source of what a client sends, and the only destination of what it gets */
     bool client = w->conf.end == VC_END_CLIENT;
     if (vc_worker_by_address(w, client ? &dst : &src) != l) {
-        if (l->s.count.rx_dropped++ == 0 && !client) { /* told once a session: an attacker writes no logs */
+        l->s.count.rx_dropped++;
+        if (!l->source_told && !client) {
+            l->source_told = true;
             struct vc_event e = vc_live_event(l, VC_EVENT_PACKET_DROPPED, VC_OUTCOME_REFUSED);
             char text[VC_IP_TEXT];
             vc_ip_print(&src, text);
@@ -257,6 +260,8 @@ static int remember(struct vc_live *l)
         return -1;
     if (f->v6.family) {
         unsigned i = 0;
+        if (w->by_v6.n == 0)
+            memset(w->v6_lens, 0, sizeof(w->v6_lens));
         while (i < VC_WORKER_V6_LENS && w->v6_lens[i] && w->v6_lens[i] != f->v6_len)
             i++;
         if (i == VC_WORKER_V6_LENS)
@@ -300,7 +305,9 @@ int vc_live_start(struct vc_worker *w, struct vc_session *s, int fd, const uint8
                      jitter[1] % 11, now);
     vc_cstp_init(&l->s.dtls, &live, true, false, s->facts.bye_is_logout);
     vc_fallback_init(&l->s.fallback, s->facts.terms.mode != VC_DTLS_MODE_NONE, s->facts.switch_to_tcp_s, now);
-    l->s.data_ns = l->s.rekey_ns = now;
+    l->s.rekey_ns = now;
+    if (l->s.data_ns == 0) /* else it was idle elsewhere already */
+        l->s.data_ns = now;
     if (remember(l) != 0 || vc_tcp_lane_open(l, fd, fail) != 0 || vc_udp_lane_resume(l, fail) != 0) {
         forget(l);
         l->fd = -1; /* stays the caller's */
@@ -366,7 +373,7 @@ void vc_worker_tick(struct vc_worker *w, uint64_t now_ns)
 
 void vc_worker_frame(struct vc_worker *w, uint8_t *frame, size_t len)
 {
-    vc_tun_lane_frame(w, frame, len);
+    vc_tun_lane_frame(w, frame, len, true);
     vc_worker_flush(w);
 }
 

@@ -65,10 +65,12 @@ struct vc_worker_ops {
     void (*dtls)(void *owner, struct vc_live *live, bool up);
     /** A packet from the TUN for no session of this worker: header and packet as read. May be NULL. */
     void (*stray_frame)(void *owner, const uint8_t *frame, size_t len, const struct vc_ip *to);
-    /** Datagrams from an address that is no session's here: true when somebody else takes them. May be NULL. */
+    /** Datagrams from an address that is no session's here, and no ClientHello: true when somebody else takes them. May
+     *  be NULL. */
     bool (*claimed)(void *owner, const struct vc_udp_train *train);
-    /** A ClientHello for no session of this worker. May be NULL. */
-    void (*stray_hello)(void *owner, const struct vc_udp_train *train);
+    /** One datagram that means no session of this worker: a ClientHello, or a sealed record from an unknown address.
+     *  True when somebody else has it now. May be NULL. */
+    bool (*stray_datagram)(void *owner, const struct vc_udp_train *train, bool hello);
     void (*emit)(void *owner, struct vc_event *e);
 };
 
@@ -114,7 +116,8 @@ struct vc_live *vc_live_next(struct vc_worker *w, size_t *at);
  *  called with CLOSED and @why. */
 void vc_live_close(struct vc_live *live, const char *bye, const struct vc_fail *why);
 
-/** What a neighbour passed on: a packet from its TUN queue, datagrams that reached its socket. */
+/** What a neighbour passed on: a packet from its TUN queue, datagrams that reached its socket. It is never passed on
+ *  again: two neighbours that think of each other would play ball with it. */
 void vc_worker_frame(struct vc_worker *w, uint8_t *frame, size_t len);
 /** Returns whether a session here takes datagrams from this address from now on. */
 bool vc_worker_train(struct vc_worker *w, struct vc_udp_train *train);

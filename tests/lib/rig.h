@@ -44,7 +44,7 @@ struct rig {
         enum vc_event_id id;
         enum vc_cause cause;
     } events[4096];
-    unsigned n_events, n_up, n_down, n_stray_frames, n_stray_datagrams, n_asked;
+    unsigned n_events, n_up, n_down, n_stray_frames, n_stray_hellos, n_stray_sealed, n_asked;
     bool claims; /* a neighbour has every unknown address */
 };
 
@@ -661,11 +661,15 @@ RIG_API bool rig_claimed(void *owner, const struct vc_udp_train *train)
     return r->claims;
 }
 
-RIG_API void rig_stray_hello(void *owner, const struct vc_udp_train *train)
+RIG_API bool rig_stray_datagram(void *owner, const struct vc_udp_train *train, bool hello)
 {
     struct rig *r = owner;
     (void)train;
-    r->n_stray_datagrams++;
+    if (hello)
+        r->n_stray_hellos++;
+    else
+        r->n_stray_sealed++;
+    return hello;
 }
 
 RIG_API const struct vc_worker_ops *rig_ops(void)
@@ -674,7 +678,7 @@ RIG_API const struct vc_worker_ops *rig_ops(void)
                                              .dtls = rig_dtls,
                                              .stray_frame = rig_stray_frame,
                                              .claimed = rig_claimed,
-                                             .stray_hello = rig_stray_hello,
+                                             .stray_datagram = rig_stray_datagram,
                                              .emit = rig_emit};
     return &ops;
 }

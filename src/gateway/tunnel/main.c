@@ -120,10 +120,10 @@ static bool on_claimed(void *owner, const struct vc_udp_train *train)
     return vc_neighbours_claimed(&t->neighbours, train);
 }
 
-static void on_stray_hello(void *owner, const struct vc_udp_train *train)
+static bool on_stray_datagram(void *owner, const struct vc_udp_train *train, bool hello)
 {
     struct tunnel *t = owner;
-    vc_neighbours_stray_hello(&t->neighbours, train);
+    return vc_neighbours_stray_datagram(&t->neighbours, train, hello);
 }
 
 static void on_lost(struct vc_port *port, bool malformed)
@@ -421,7 +421,7 @@ static int start(struct vc_child *child, struct vc_fail *fail)
                                              .dtls = on_dtls,
                                              .stray_frame = on_stray_frame,
                                              .claimed = on_claimed,
-                                             .stray_hello = on_stray_hello,
+                                             .stray_datagram = on_stray_datagram,
                                              .emit = on_emit};
     struct tunnel *t = child->owner;
     struct vc_worker_conf conf = {.end = VC_END_GATEWAY,
@@ -462,7 +462,8 @@ static uint64_t due(void *owner)
 {
     const struct tunnel *t = owner;
     const struct vc_heap_node *first = vc_heap_first(&t->deadlines);
-    uint64_t d = t->worker ? vc_worker_due(t->worker) : UINT64_MAX;
+    uint64_t d = t->worker ? vc_worker_due(t->worker) : UINT64_MAX, claims = vc_neighbours_due(&t->neighbours);
+    d = claims < d ? claims : d;
     return first && first->due < d ? first->due : d;
 }
 
@@ -472,6 +473,7 @@ static void tick(void *owner, uint64_t now_ns)
     const struct vc_heap_node *first;
     while ((first = vc_heap_first(&t->deadlines)) && first->due <= now_ns)
         forget_expected(t, first->owner);
+    vc_neighbours_tick(&t->neighbours, now_ns);
     if (t->worker)
         vc_worker_tick(t->worker, now_ns);
 }

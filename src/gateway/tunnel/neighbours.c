@@ -14,8 +14,9 @@ struct route {
 };
 
 struct claim {
+    struct vc_heap_node end;
     uint16_t owner;
-    uint64_t until_ns;
+    uint8_t key[VC_ENDPOINT_KEY];
 };
 
 static void v6_key(const struct vc_ip *ip, uint8_t len, uint8_t key[VC_PREFIX_KEY])
@@ -56,15 +57,21 @@ void vc_neighbours_stray_frame(struct vc_neighbours *n, const uint8_t *frame, si
 
 /* ---- datagrams ---- */
 
-static void forward(struct vc_neighbours *n, uint16_t to, const struct vc_udp_train *train)
+static bool forward(struct vc_neighbours *n, uint16_t to, const struct vc_udp_train *train)
 {
     struct vc_msg m = {.type = VC_IPC_FORWARD,
                        .FORWARD = {.from = train->peer,
                                    .local = train->local,
                                    .segment = (uint16_t)train->segment,
                                    .datagrams = {.at = train->at, .len = train->len}}};
-    if (to < VC_NEIGHBOURS_MAX)
-        (void)vc_port_offer(&n->ports[to], &m);
+    return to < VC_NEIGHBOURS_MAX && vc_port_offer(&n->ports[to], &m) == 0;
+}
+
+static void forget_claim(struct vc_neighbours *n, struct claim *c)
+{
+    (void)vc_map_remove(&n->claims, c->key);
+    vc_heap_remove(&n->claim_ends, &c->end);
+    free(c);
 }
 
 /** The datagrams of @from go to @owner. What the owner says replaces all; what only a ClientHello says replaces nothing
@@ -75,50 +82,63 @@ static void claim(struct vc_neighbours *n, const struct vc_endpoint *from, uint1
     uint64_t now = n->loop->now_ns;
     vc_endpoint_key(from, key);
     struct claim *c = vc_map_get(&n->claims, key);
-    if (c && !proved && c->until_ns > now)
+    if (c && !proved && c->end.due > now)
         return;
-    if (!c && n->claims.n < VC_CLAIMS_MAX && (c = calloc(1, sizeof(*c))) && vc_map_put(&n->claims, key, c) != 0) {
-        free(c);
-        c = NULL;
+    if (!c) {
+        if (n->claims.n >= VC_CLAIMS_MAX || !(c = calloc(1, sizeof(*c))))
+            return;
+        c->end.owner = c;
+        memcpy(c->key, key, sizeof(key));
+        if (vc_map_put(&n->claims, key, c) != 0) {
+            free(c);
+            return;
+        }
     }
-    if (c)
-        *c = (struct claim){.owner = owner,
-                            .until_ns = now + (proved ? VC_CLAIM_S : VC_CLAIM_UNPROVED_S) * 1000000000ULL};
+    c->owner = owner;
+    if (vc_heap_set(&n->claim_ends, &c->end, now + (proved ? VC_CLAIM_S : VC_CLAIM_UNPROVED_S) * 1000000000ULL) != 0)
+        forget_claim(n, c);
+}
+
+uint64_t vc_neighbours_due(const struct vc_neighbours *n)
+{
+    const struct vc_heap_node *first = vc_heap_first(&n->claim_ends);
+    return first ? first->due : UINT64_MAX;
+}
+
+void vc_neighbours_tick(struct vc_neighbours *n, uint64_t now_ns)
+{
+    const struct vc_heap_node *first;
+    while ((first = vc_heap_first(&n->claim_ends)) && first->due <= now_ns)
+        forget_claim(n, first->owner);
 }
 
 bool vc_neighbours_claimed(struct vc_neighbours *n, const struct vc_udp_train *train)
 {
     uint8_t key[VC_ENDPOINT_KEY];
     vc_endpoint_key(&train->peer, key);
-    struct claim *c = vc_map_get(&n->claims, key);
-    if (!c)
-        return false;
-    if (c->until_ns < n->loop->now_ns) {
-        (void)vc_map_remove(&n->claims, key);
-        free(c);
-        return false;
-    }
-    forward(n, c->owner, train);
-    return true;
+    const struct claim *c = vc_map_get(&n->claims, key);
+    if (c)
+        (void)forward(n, c->owner, train);
+    return c != NULL;
 }
 
 static void pass_hello(struct vc_neighbours *n, uint16_t owner, const struct vc_udp_train *train)
 {
-    forward(n, owner, train);
+    (void)forward(n, owner, train);
     claim(n, &train->peer, owner, false); /* its next datagrams come at once */
 }
 
-void vc_neighbours_stray_hello(struct vc_neighbours *n, const struct vc_udp_train *train)
+static bool stray_hello(struct vc_neighbours *n, const struct vc_udp_train *train)
 {
     struct vc_dtls_peek peek;
     struct vc_early_hello *h = &n->hellos[n->next_hello];
     if (train->len > sizeof(h->bytes) || vc_dtls_peek(train->at, train->len, &peek) != VC_DTLS_KIND_HELLO ||
         peek.id.len != sizeof(h->id))
-        return;
+        return false;
     const struct route *r = vc_map_get(&n->route_id, peek.id.at);
     if (r && r->owner != n->self) {
         pass_hello(n, r->owner, train);
-        return;
+        return true;
     }
     /* the client was faster than the words about its session: they will come, or this is forgotten */
     n->next_hello = (n->next_hello + 1) % VC_EARLY_HELLOS;
@@ -128,6 +148,30 @@ void vc_neighbours_stray_hello(struct vc_neighbours *n, const struct vc_udp_trai
     memcpy(h->id, peek.id.at, sizeof(h->id));
     h->len = (uint16_t)train->len;
     memcpy(h->bytes, train->at, train->len);
+    return false;
+}
+
+/** A client's address changed, and the kernel gave its datagrams to us: whoever can open them claims the address. */
+static bool stray_sealed(struct vc_neighbours *n, const struct vc_udp_train *train)
+{
+    uint64_t now = n->loop->now_ns;
+    bool sent = false;
+    if (now - n->second_ns > 1000000000ULL) {
+        n->second_ns = now;
+        n->broadcasts = 0;
+    }
+    for (uint16_t i = 0; i < VC_NEIGHBOURS_MAX && n->broadcasts < VC_BROADCASTS_PER_SECOND; i++) {
+        if (i == n->self || !vc_port_is_open(&n->ports[i]))
+            continue;
+        n->broadcasts++;
+        sent = forward(n, i, train) || sent;
+    }
+    return sent;
+}
+
+bool vc_neighbours_stray_datagram(struct vc_neighbours *n, const struct vc_udp_train *train, bool hello)
+{
+    return hello ? stray_hello(n, train) : stray_sealed(n, train);
 }
 
 /** ClientHellos that waited for this id: to us, or to the owner. */

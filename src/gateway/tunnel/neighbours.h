@@ -1,6 +1,7 @@
 #ifndef VC_GATEWAY_TUNNEL_NEIGHBOURS_H
 #define VC_GATEWAY_TUNNEL_NEIGHBOURS_H
 
+#include "base/heap.h"
 #include "base/map.h"
 #include "datapath/worker.h"
 #include "ipc/port.h"
@@ -14,6 +15,7 @@
 #define VC_EARLY_HELLOS 32      /* ClientHellos that came before their session did */
 #define VC_EARLY_HELLO_MAX 600  /* the largest seen has 293 bytes */
 #define VC_EARLY_HELLO_NS 1000000000ULL
+#define VC_BROADCASTS_PER_SECOND 200 /* datagrams of which only a key can tell whose they are */
 
 struct vc_neighbours {
     struct vc_loop *loop;
@@ -21,7 +23,10 @@ struct vc_neighbours {
     uint16_t self;
     struct vc_port ports[VC_NEIGHBOURS_MAX];
     struct vc_map routes, route4, route6, route_id, claims;
+    struct vc_heap claim_ends;
     uint8_t v6_len; /* one prefix length for all clients of a gateway */
+    uint64_t second_ns;
+    unsigned broadcasts;
     unsigned next_hello;
     struct vc_early_hello {
         uint64_t at_ns; /* 0: free */
@@ -44,6 +49,9 @@ void vc_neighbours_here(struct vc_neighbours *n, const uint8_t dtls_id[32]);
 /* What the worker does not know: its ops of the same names. */
 void vc_neighbours_stray_frame(struct vc_neighbours *n, const uint8_t *frame, size_t len, const struct vc_ip *to);
 bool vc_neighbours_claimed(struct vc_neighbours *n, const struct vc_udp_train *train);
-void vc_neighbours_stray_hello(struct vc_neighbours *n, const struct vc_udp_train *train);
+bool vc_neighbours_stray_datagram(struct vc_neighbours *n, const struct vc_udp_train *train, bool hello);
+
+uint64_t vc_neighbours_due(const struct vc_neighbours *n); /* claims end */
+void vc_neighbours_tick(struct vc_neighbours *n, uint64_t now_ns);
 
 #endif
