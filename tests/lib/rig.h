@@ -71,7 +71,7 @@ struct client {
     struct vc_dtls_client handshake;
     struct vc_dtls_terms terms;
     struct vc_dtls_done keys;
-    bool up;
+    struct vc_dtls_out last; /* its own last flight, once it is complete */
 };
 
 /* ---- the rig ---- */
@@ -579,11 +579,12 @@ RIG_API int dtls_step(struct client *c, bool last)
         struct vc_dtls_out out = {0};
         struct vc_fail fail = {0};
         step = vc_dtls_client_datagram(&c->handshake, in, len, c->rig->now, &out, &c->keys, &fail);
+        if (step == VC_DTLS_STEP_COMPLETE)
+            c->last = out;
         if (out.len > 0 && (last || step != VC_DTLS_STEP_COMPLETE))
             udp_put(c, out.datagram, out.len);
         rig_turn(c->rig);
     }
-    c->up = step == VC_DTLS_STEP_COMPLETE;
     return step;
 }
 
