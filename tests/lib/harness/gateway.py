@@ -76,6 +76,7 @@ class Gateway:
         self.config.chmod(0o600)
         self.log = LogFile(folder / "gateway.log")
         self.process = None
+        self._ups = 0  # how often it had said that it serves before the present start
         self.expected_causes = set()  # causes that this test brings about, else they fail it
 
     def _defaults(self):
@@ -118,6 +119,7 @@ class Gateway:
         if self.namespace.bound(int(self.keys["tcp-port"]), "tcp"):
             listening = self.namespace.run("ss", "-Hltnp", "sport", "=", ":443") + self.namespace.run("ps", "axfo", "pid,ppid,sid,stat,args")
             raise AssertionError(f"another gateway still listens: {listening}")
+        self._ups = len(self.events("process.gateway-up"))
         with open(self.log.path, "ab") as out:
             self.process = self.namespace.popen(*self.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                                                 env=os.environ | SANITIZERS, cwd="/", start_new_session=True)
@@ -136,10 +138,13 @@ class Gateway:
         if self.process.poll() is not None:
             raise AssertionError(f"{self.flavour} ended with {self.process.returncode}:\n{self.log.tail(20)}")
         if self.flavour == "varcod":
-            return self.events("process.gateway-up")
+            return len(self.events("process.gateway-up")) > self._ups
         udp = self.keys.get("udp-port")
         return (self.namespace.bound(int(self.keys["tcp-port"]), "tcp")
                 and (not udp or self.namespace.bound(int(udp), "udp")))
+
+    def running(self):
+        return self.process is not None and self.process.poll() is None
 
     def processes(self):
         """Pids of the gateway, the main one first."""
@@ -147,9 +152,7 @@ class Gateway:
 
     def stop(self, seconds=15):
         """SIGTERM; returns the exit status."""
-        if self.process is None:
-            return None
-        if self.process.poll() is None:
+        if self.running():
             before = self.processes()
             self.process.send_signal(signal.SIGTERM)
             until(lambda: self.process.poll() is not None, f"{self.flavour} ends on SIGTERM", seconds)

@@ -245,3 +245,8 @@ class World:
         with self.gateway.inside():
             sysctl("ipv4/ip_forward", int(on))
             sysctl("ipv6/conf/all/forwarding", int(on))
+
+    def forget_mtus(self):
+        """What the host behind the gateway has learned of paths: the next test's client may have the same address."""
+        self.behind.run("ip", "-4", "route", "flush", "cache")
+        self.behind.run("ip", "-6", "route", "flush", "cache")
