@@ -53,7 +53,7 @@
     X(FORM,           AUTHORITY,  PORTAL,     0,   60000,   ANSWER) \
     X(SUCCESS,        AUTHORITY,  PORTAL,     0,   8192,    ANSWER) \
     X(CONNECT,        PORTAL,     AUTHORITY,  0,   32768,   WITH_TOKEN) \
-    X(GRANT,          AUTHORITY,  PORTAL,     0,   66000,   ANSWER) \
+    X(GRANT,          AUTHORITY,  PORTAL,     0,   101000,  ANSWER) \
     X(DENY,           AUTHORITY,  PORTAL,     0,   512,     ANSWER) \
     X(LOGOUT,         PORTAL,     AUTHORITY,  0,   128,     WITH_TOKEN) \
     X(LOGGED_OUT,     AUTHORITY,  PORTAL,     0,   64,      ANSWER) \
@@ -112,7 +112,7 @@
     F(U8, tls_version, 0) F(U8, aead, 0) F(TEXT, suite, 64) F(U16, pmtu, 0) F(U8, timestamps, 0) F(TEXT, agent, 64) \
     F(BYTES, request, 20000)                                        /* vc_connect_request_pack: without the secret */
 #define VC_MSG_GRANT(F)  F(U64, conn, 0) F(U64, session, 0) F(BYTES, ticket, 16) F(U16, tunnel, 0) F(U8, dtls_mode, 0) \
-    F(BYTES, head, 60000)                                           /* the 200 answer, up to Post-Auth-XML and the end */
+    F(BYTES, head, 100000)                                           /* the 200 answer, up to Post-Auth-XML and the end */
 #define VC_MSG_DENY(F)   F(U64, conn, 0) F(U16, status, 0) F(TEXT, reason, 200)
 #define VC_MSG_LOGOUT(F) F(U64, conn, 0) F(SECRET, token, 32)
 #define VC_MSG_LOGGED_OUT(F) F(U64, conn, 0)

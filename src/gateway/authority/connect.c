@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define NS 1000000000ULL
-#define HEAD_MAX 60000
+#define HEAD_MAX 100000
 
 static void deny(struct vc_authority *a, uint16_t portal, const struct vc_msg *m, const struct vc_member *member,
                  uint16_t status, const char *reason, const struct vc_fail *fail)

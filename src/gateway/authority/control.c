@@ -79,6 +79,7 @@ struct vc_control {
     struct vc_authority *a;
     int listener;
     struct vc_watch watch;
+    uint64_t again_ns; /* out of fds: when to accept again; 0: no pause */
     uint64_t last_query;
     struct client clients[CLIENTS_MAX];
 };
@@ -407,8 +408,13 @@ static void on_listener(struct vc_watch *w, bool readable, bool writable)
         return;
     }
     int fd = accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            vc_watch_set(&c->watch, false, false);
+            c->again_ns = vc_authority_now(c->a) + NS;
+        }
         return;
+    }
     if (vc_sock_peer_uid(fd, &uid, &pid) != 0 || (uid != 0 && uid != geteuid())) {
         refuse(c, fd, uid, pid);
         return;
@@ -527,7 +533,7 @@ void vc_control_story(struct vc_authority *a, const struct vc_msg *m)
 
 uint64_t vc_control_due(const struct vc_authority *a)
 {
-    uint64_t due = UINT64_MAX;
+    uint64_t due = a->control && a->control->again_ns ? a->control->again_ns : UINT64_MAX;
     for (int i = 0; a->control && i < CLIENTS_MAX; i++) {
         const struct client *cl = &a->control->clients[i];
         if (cl->state != FREE && cl->deadline_ns < due)
@@ -538,6 +544,10 @@ uint64_t vc_control_due(const struct vc_authority *a)
 
 void vc_control_tick(struct vc_authority *a, uint64_t now_ns)
 {
+    if (a->control && a->control->again_ns != 0 && a->control->again_ns <= now_ns) {
+        a->control->again_ns = 0;
+        vc_watch_set(&a->control->watch, true, false);
+    }
     for (int i = 0; a->control && i < CLIENTS_MAX; i++) {
         struct client *cl = &a->control->clients[i];
         if (cl->state == FREE || cl->deadline_ns > now_ns)

@@ -85,6 +85,7 @@ void vc_jobs_start(struct vc_authority *a, struct vc_job *job)
 
 static void answer(struct vc_authority *a, struct vc_job *job, enum vc_login_verdict verdict)
 {
+    job->running = true; /* its portal may be lost while it is told, which cancels what waits */
     vc_logins_verdict(a, job, verdict);
     release(job);
 }
@@ -141,7 +142,7 @@ void vc_jobs_tick(struct vc_authority *a, uint64_t now_ns)
         if (j->id == 0 || j->by_ns > now_ns)
             continue;
         uint16_t verifier = j->running ? j->verifier : VC_NO_TUNNEL;
-        answer(a, j, j->running ? VC_LOGIN_DIED : VC_LOGIN_BUSY);
+        answer(a, j, verifier != VC_NO_TUNNEL ? VC_LOGIN_DIED : VC_LOGIN_BUSY);
         if (verifier != VC_NO_TUNNEL)
             vc_authority_replace(a, VC_ROLE_VERIFIER, verifier, "no verdict in time");
     }

@@ -190,8 +190,8 @@ static void test_hostile_names(void **state)
                                         "</script>",
                                         "J\xc3\xb6rg",
                                         "\xf0\x9f\x94\x91",
-                                        "\xe2\x80\xae"
-                                        "fdp.exe",
+                                        ("\xe2\x80\xae"
+                                         "fdp.exe"),
                                         "%s%n%x",
                                         "\\\\server\\share",
                                         ""};
