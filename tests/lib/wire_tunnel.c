@@ -8,6 +8,8 @@
 #include "wire/cstp_frame.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -203,6 +205,28 @@ static int send_datagram(struct wire_tunnel *t, const void *bytes, size_t len)
     return vc_udp_send(t->udp, &one, 1, &err) == 1 ? 0 : -1;
 }
 
+/** A socket of its own port: vc_udp_open is for a gateway's group, whose members share one. */
+static int open_udp(const struct vc_ip *local, struct vc_fail *fail)
+{
+    const struct vc_endpoint any = {.ip = *local};
+    struct sockaddr_storage ss;
+    int one = 1, size = 8 << 20, probe = IP_PMTUDISC_PROBE, family = local->family == VC_FAMILY_V6 ? AF_INET6 : AF_INET;
+    socklen_t len = vc_sockaddr_of(&any, family, &ss);
+    int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&ss, len) != 0) {
+        (void)vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "UDP");
+        if (fd >= 0)
+            (void)close(fd);
+        return -1;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+    (void)setsockopt(fd, IPPROTO_UDP, UDP_GRO, &one, sizeof(one));
+    (void)setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+                     family == AF_INET ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &probe, sizeof(probe));
+    return fd;
+}
+
 int wire_dtls(struct wire_tunnel *t, unsigned timeout_ms, struct vc_fail *fail)
 {
     static uint8_t buf[65536];
@@ -211,11 +235,10 @@ int wire_dtls(struct wire_tunnel *t, unsigned timeout_ms, struct vc_fail *fail)
     struct vc_dtls_done done = {0};
     uint8_t random[VC_DTLS_RANDOM];
     uint64_t end = vc_clock_mono_ns() + timeout_ms * 1000000ULL;
-    bool gro;
     if (t->session.facts.terms.mode == VC_DTLS_MODE_NONE)
         return vc_fail_set(fail, VC_CAUSE_DTLS_NOT_OFFERED, 0, "the answer to CONNECT has none");
     if (t->udp < 0)
-        t->udp = vc_udp_open(&(struct vc_endpoint){.ip = t->local}, &gro, fail);
+        t->udp = open_udp(&t->local, fail);
     if (t->udp < 0)
         return -1;
     vc_random(random, sizeof(random));

@@ -138,12 +138,12 @@ def test_a_last_flight_that_is_lost_is_sent_again(start_gateway, wireclient, mod
 def test_many_sessions_in_one_client(start_gateway, wireclient):
     """The load of the bench: each session holds both channels, and none loses a packet."""
     g = start_gateway(max_same_clients=0)
-    c = wireclient(g, "load", "--count", "20", "--inside", INSIDE)
+    c = wireclient(g, "load", "--count", "50", "--inside", INSIDE)
     up = c.wait_event("up", 60)
-    assert (up["count"], up["dtls"]) == (20, 20)
+    assert (up["count"], up["dtls"]) == (50, 50)
     assert c.ask("ping all 5", "ping")["lost"] == 0
     addresses = {s["address4"] for s in c.ask("status", "status")["sessions"]}
-    assert len(addresses) == 20
+    assert len(addresses) == 50
     c.process.stdin.close()
     assert c.wait_exit() == 0
     until(lambda: g.show("users") == [], "all have logged off")
