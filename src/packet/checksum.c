@@ -3,61 +3,68 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
-#define LANE 32U
 #define WIDE_MIN 128U /* shorter ones, headers above all, are done before a wide loop has begun */
 
-typedef uint64_t lanes __attribute__((vector_size(LANE)));
+/* Whole lanes of @LANE bytes. Each 64-bit word w = 2^32 h + l adds w to `all`, modulo 2^64, and h to `high`; the sum of
+ * the l follows at the end as all - 2^32 high, so that carries cost three operations a lane. 2^32 is 1 in ones'
+ * complement of 16 bits: high and low halves weigh the same, and the result is far below 2^64. */
+// clang-format off
+#define DEFINE_SUM_WIDE(name, TARGET, LANE)                                                                            \
+    TARGET static uint64_t name(const uint8_t *from, uint8_t *to, bool copy, size_t len)                               \
+    {                                                                                                                  \
+        typedef uint64_t lanes __attribute__((vector_size(LANE)));                                                     \
+        const lanes zero = {0};                                                                                        \
+        lanes all0 = zero, all1 = zero, high0 = zero, high1 = zero, v0, v1;                                            \
+        for (; len >= 2 * LANE; len -= 2 * LANE, from += 2 * LANE) {                                                   \
+            memcpy(&v0, from, LANE);                                                                                   \
+            memcpy(&v1, from + LANE, LANE);                                                                            \
+            all0 += v0;                                                                                                \
+            all1 += v1;                                                                                                \
+            high0 += v0 >> 32;                                                                                         \
+            high1 += v1 >> 32;                                                                                         \
+            if (copy) {                                                                                                \
+                memcpy(to, &v0, LANE);                                                                                 \
+                memcpy(to + LANE, &v1, LANE);                                                                          \
+                to += 2 * LANE;                                                                                        \
+            }                                                                                                          \
+        }                                                                                                              \
+        if (len >= LANE) {                                                                                             \
+            memcpy(&v0, from, LANE);                                                                                   \
+            all0 += v0;                                                                                                \
+            high0 += v0 >> 32;                                                                                         \
+            if (copy)                                                                                                  \
+                memcpy(to, &v0, LANE);                                                                                 \
+        }                                                                                                              \
+        lanes high = high0 + high1, both = (all0 + all1 - (high << 32)) + high;                                        \
+        uint64_t sum = 0;                                                                                              \
+        for (size_t i = 0; i < LANE / 8; i++)                                                                          \
+            sum += both[i];                                                                                            \
+        return sum;                                                                                                    \
+    }
+// clang-format on
 
-/* Whole lanes. Each 64-bit word w = 2^32 h + l adds w to `all`, modulo 2^64, and h to
- * `high`; the sum of the l follows at the end as all - 2^32 high, so that carries cost three operations a lane. 2^32 is
- * 1 in ones' complement of 16 bits: high and low halves weigh the same. */
-ALWAYS_INLINE uint64_t sum_wide(const uint8_t *from, uint8_t *to, bool copy, size_t len)
-{
-    const lanes zero = {0};
-    lanes all0 = zero, all1 = zero, high0 = zero, high1 = zero, v0, v1;
-    for (; len >= 2 * LANE; len -= 2 * LANE, from += 2 * LANE) {
-        memcpy(&v0, from, LANE);
-        memcpy(&v1, from + LANE, LANE);
-        all0 += v0;
-        all1 += v1;
-        high0 += v0 >> 32;
-        high1 += v1 >> 32;
-        if (copy) {
-            memcpy(to, &v0, LANE);
-            memcpy(to + LANE, &v1, LANE);
-            to += 2 * LANE;
-        }
-    }
-    if (len >= LANE) {
-        memcpy(&v0, from, LANE);
-        all0 += v0;
-        high0 += v0 >> 32;
-        if (copy)
-            memcpy(to, &v0, LANE);
-    }
-    lanes high = high0 + high1, both = (all0 + all1 - (high << 32)) + high; /* far below 2^64 */
-    return (both[0] + both[1]) + (both[2] + both[3]);
-}
+#define BASELINE_LANE ((size_t)16) /* what every processor with vectors has */
+DEFINE_SUM_WIDE(sum_baseline, , BASELINE_LANE)
 
 #if defined(__x86_64__)
-__attribute__((target("avx2"))) static uint64_t add_avx2(const uint8_t *from, size_t len)
-{
-    return sum_wide(from, NULL, false, len);
-}
-__attribute__((target("avx2"))) static uint64_t copy_avx2(const uint8_t *from, uint8_t *to, size_t len)
-{
-    return sum_wide(from, to, true, len);
-}
+#define AVX2_LANE ((size_t)32)
+DEFINE_SUM_WIDE(sum_avx2, __attribute__((target("avx2"))), AVX2_LANE)
 #define HAS_AVX2 __builtin_cpu_supports("avx2")
 #else
+#define AVX2_LANE BASELINE_LANE
+#define sum_avx2 sum_baseline
 #define HAS_AVX2 0
-#define add_avx2(from, len) sum_wide(from, NULL, false, len)
-#define copy_avx2(from, to, len) sum_wide(from, to, true, len)
 #endif
 
-/* What is shorter than a lane; an odd last byte counts as if a zero followed. */
-ALWAYS_INLINE uint64_t sum_narrow(uint64_t sum, const uint8_t *from, uint8_t *to, bool copy, size_t len)
+/* What fills whole lanes of either kind. */
+static size_t wide_part(size_t len)
+{
+    return len >= WIDE_MIN ? len - len % AVX2_LANE : 0;
+}
+
+/* The rest; an odd last byte counts as if a zero followed. */
+static inline __attribute__((always_inline)) uint64_t sum_narrow(uint64_t sum, const uint8_t *from, uint8_t *to,
+                                                                 bool copy, size_t len)
 {
     uint64_t w;
     size_t i = 0;
@@ -94,27 +101,20 @@ ALWAYS_INLINE uint64_t sum_narrow(uint64_t sum, const uint8_t *from, uint8_t *to
 uint64_t vc_sum_add(uint64_t sum, const void *bytes, size_t len)
 {
     const uint8_t *from = bytes;
-    if (len >= WIDE_MIN) {
-        size_t wide = len - len % LANE;
-        sum = vc_sum_join(sum, HAS_AVX2 ? add_avx2(from, wide) : sum_wide(from, NULL, false, wide));
-        from += wide;
-        len -= wide;
-    }
-    return sum_narrow(sum, from, NULL, false, len);
+    size_t wide = wide_part(len);
+    if (wide)
+        sum = vc_sum_join(sum, HAS_AVX2 ? sum_avx2(from, NULL, false, wide) : sum_baseline(from, NULL, false, wide));
+    return sum_narrow(sum, from + wide, NULL, false, len - wide);
 }
 
 uint64_t vc_sum_copy(uint64_t sum, void *to, const void *from, size_t len)
 {
     const uint8_t *f = from;
     uint8_t *t = to;
-    if (len >= WIDE_MIN) {
-        size_t wide = len - len % LANE;
-        sum = vc_sum_join(sum, HAS_AVX2 ? copy_avx2(f, t, wide) : sum_wide(f, t, true, wide));
-        f += wide;
-        t += wide;
-        len -= wide;
-    }
-    return sum_narrow(sum, f, t, true, len);
+    size_t wide = wide_part(len);
+    if (wide)
+        sum = vc_sum_join(sum, HAS_AVX2 ? sum_avx2(f, t, true, wide) : sum_baseline(f, t, true, wide));
+    return sum_narrow(sum, f + wide, t + wide, true, len - wide);
 }
 
 uint16_t vc_sum_fold(uint64_t sum)
