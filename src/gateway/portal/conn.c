@@ -3,6 +3,7 @@
 #include "gateway/portal/portal.h"
 
 #include "crypto/wipe.h"
+#include "sys/random.h"
 #include "sys/sock.h"
 
 #include <errno.h>
@@ -45,7 +46,10 @@ static void count_half_open(struct vc_conn *c, bool in)
     uint8_t key[17];
     source_key(&c->source.ip, key);
     uintptr_t n = (uintptr_t)vc_map_get(&c->portal->sources, key);
-    n = in ? n + 1 : n - 1;
+    if (in)
+        n++;
+    else if (n > 0) /* 0: there was no memory to count it */
+        n--;
     if (n == 0)
         (void)vc_map_remove(&c->portal->sources, key);
     else
@@ -68,13 +72,18 @@ static void forget_request(struct vc_conn *c)
     c->scan = (struct vc_http_scan){0};
 }
 
+/** The authority need not answer any more. */
+static void take_back(struct vc_conn *c)
+{
+    struct vc_msg m = {.type = VC_IPC_GONE, .GONE = {.conn = c->id}};
+    (void)vc_port_send(&c->portal->authority, &m, -1);
+}
+
 void vc_conn_free(struct vc_conn *c)
 {
     struct vc_portal *p = c->portal;
-    if (c->state == VC_CONN_ASKED || c->state == VC_CONN_CONNECTING) {
-        struct vc_msg m = {.type = VC_IPC_GONE, .GONE = {.conn = c->id}};
-        (void)vc_port_send(&p->authority, &m, -1);
-    }
+    if (c->state == VC_CONN_ASKED || c->state == VC_CONN_CONNECTING)
+        take_back(c);
     if (c->half_open)
         count_half_open(c, false);
     vc_watch_stop(&c->watch);
@@ -101,6 +110,8 @@ void vc_conn_fail(struct vc_conn *c, enum vc_event_id id, const struct vc_fail *
     struct vc_event e = vc_conn_event(c, id, VC_OUTCOME_FAILED);
     e.fail = *fail;
     vc_child_emit(&c->portal->child, &e);
+    if (c->state == VC_CONN_ADOPTING)
+        (void)shutdown(c->fd, SHUT_RDWR); /* a tunnel process may hold it, too: the client is not left waiting for that */
     vc_conn_free(c);
 }
 
@@ -128,7 +139,7 @@ static bool wants_bytes(const struct vc_conn *c)
     case VC_CONN_HANDSHAKE:
         return vc_tls_conn_room(c->tls) > 0;
     case VC_CONN_REQUEST:
-        return true;
+        return vc_tls_conn_room(c->tls) > 0;
     case VC_CONN_ASKED:
     case VC_CONN_CONNECTING:
     case VC_CONN_GRANTED:
@@ -292,6 +303,8 @@ static void read_request(struct vc_conn *c)
             }
             break;
         case VC_HTTP_OK:
+            if (vc_tls_conn_want(c->tls) == 0)
+                req.pipelined = true; /* whole records behind it; CONNECT takes them along */
             vc_conn_deadline(c, VC_PORTAL_ANSWER_S);
             vc_request_handle(c, &req);
             return;
@@ -406,6 +419,7 @@ void vc_conn_timeout(struct vc_conn *c)
         struct vc_event silent = vc_conn_event(c, VC_EVENT_HTTP_REFUSED, VC_OUTCOME_FAILED);
         silent.fail = fail;
         vc_child_emit(&c->portal->child, &silent);
+        take_back(c);
         vc_request_status(c, 503, NULL, "The gateway is busy, try again", true);
         return;
     case VC_CONN_GRANTED:
@@ -463,11 +477,39 @@ static void begin(struct vc_portal *p, int fd, const struct vc_endpoint *source,
     vc_child_emit(&p->child, &e);
 }
 
+/** All places are taken: any one of those that nobody would miss goes, so that a flood of them cannot keep the others
+ *  out (docs/threats.md: random early refusal). False: there is none. */
+static bool make_room(struct vc_portal *p)
+{
+    size_t start = p->by_id.cap ? (size_t)(vc_random_u64() % p->by_id.cap) : 0, at = start;
+    bool around = start == 0;
+    for (;;) {
+        struct vc_conn *c = vc_map_next(&p->by_id, &at);
+        if (!c && around)
+            return false;
+        if (!c) {
+            around = true;
+            at = 0;
+            continue;
+        }
+        bool idle = c->state == VC_CONN_REQUEST && c->in_len == 0 && !c->form_sent && c->session == 0;
+        if (c->state != VC_CONN_HANDSHAKE && !idle && !c->lingers)
+            continue;
+        if (!c->lingers) {
+            struct vc_event e = vc_conn_event(c, VC_EVENT_TLS_FAILED, VC_OUTCOME_REFUSED);
+            vc_fail_set(&e.fail, VC_CAUSE_TOO_MANY, 0, "%u connections, and more come", p->max_connections);
+            vc_child_emit(&p->child, &e);
+        }
+        vc_conn_free(c);
+        return true;
+    }
+}
+
 void vc_conn_accept(struct vc_portal *p)
 {
     for (int i = 0; i < 16; i++) {
         struct vc_endpoint source, local;
-        if (p->by_id.n >= p->max_connections) { /* others wait in the backlog until one ends */
+        if (p->by_id.n >= p->max_connections && !make_room(p)) { /* others wait in the backlog until one ends */
             p->accepting = false;
             vc_watch_set(&p->listen_watch, false, false);
             return;
