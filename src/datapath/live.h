@@ -50,7 +50,8 @@ struct vc_live {
     size_t part_len;
     uint8_t *out; /* sealed, not yet taken by the kernel */
     size_t out_at, out_len, out_cap;
-    size_t draining;   /* of it: queued before DTLS came up, and to leave before anything goes that way */
+    size_t draining;   /* of it: queued before data moved to DTLS, and to leave before anything goes that way */
+    bool on_udp;       /* data moves, or has moved, to DTLS */
     uint64_t stuck_ns; /* since when the first stuck_left bytes wait; 0: nothing waits */
     size_t stuck_left;
     uint64_t update_window_ns; /* limits on the peer: KeyUpdates, empty records, warnings */
@@ -164,7 +165,8 @@ void vc_udp_lane_open(struct vc_worker *w);
 /** A session that came with a DTLS channel goes on with it. */
 int vc_udp_lane_resume(struct vc_live *l, struct vc_fail *fail);
 void vc_udp_lane_flush(struct vc_worker *w);
-bool vc_udp_lane_up(const struct vc_live *l);                  /* data goes this way */
+/** Data goes this way. Asked for each packet, since time changes the answer: at the move TLS is drained first. */
+bool vc_udp_lane_up(struct vc_live *l);
 bool vc_udp_lane_carries(const struct vc_live *l, size_t len); /* a packet of this size does not go over TLS instead */
 /** Seals records that lie one behind the other from vc_udp_lane_room on, and adds them to the turn's trains. Those that
  *  the key does not seal any more are lost, and the lane is not up afterwards. */

@@ -42,9 +42,18 @@ static bool has_keys(const struct vc_live *l)
     return l->s.udp.kind == VC_CHANNEL_DTLS_1_2;
 }
 
-bool vc_udp_lane_up(const struct vc_live *l)
+bool vc_udp_lane_up(struct vc_live *l)
 {
-    return has_keys(l) && l->s.fallback.way == VC_WAY_DTLS && l->draining == 0;
+    if (!has_keys(l) || vc_fallback_way(&l->s.fallback, vc_worker_now(l->w)) != VC_WAY_DTLS) {
+        l->on_udp = false;
+        return false;
+    }
+    if (!l->on_udp) { /* what was queued for TLS leaves before anything goes over DTLS */
+        l->on_udp = true;
+        vc_tcp_lane_flush(l->w);
+        l->draining = l->out_len;
+    }
+    return has_keys(l) && l->draining == 0;
 }
 
 static size_t datagram_len(const struct vc_live *l, size_t payload_len)
@@ -288,13 +297,6 @@ static void lost(struct vc_live *l, enum vc_cause cause, const char *detail)
     l->w->ops->dtls(l->w->owner, l, false);
 }
 
-/** Data goes over DTLS from here on; what was queued for TLS leaves before (2-tunnel.md 11). */
-static void to_dtls(struct vc_live *l)
-{
-    vc_tcp_lane_flush(l->w);
-    l->draining = l->out_len;
-}
-
 int vc_udp_lane_resume(struct vc_live *l, struct vc_fail *fail)
 {
     if (!has_keys(l))
@@ -351,8 +353,8 @@ static bool install(struct vc_live *l, struct vc_dtls_done *done)
     vc_liveness_init(&live, w->conf.end, w->conf.end == VC_END_CLIENT, l->s.facts.dpd_s, l->s.facts.keepalive_s, jitter % 11,
                      now);
     vc_cstp_init(&l->s.dtls, &live, true, false, l->s.facts.bye_is_logout);
-    to_dtls(l);
-    (void)vc_fallback_finished(&l->s.fallback, now);
+    if (vc_fallback_finished(&l->s.fallback, now) && w->conf.end == VC_END_GATEWAY)
+        vc_fallback_hold(&l->s.fallback, now);
     struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_UP, VC_OUTCOME_OK);
     char text[VC_ENDPOINT_TEXT];
     const struct vc_dtls_name *name = vc_dtls_name_of_code(done->suite);
@@ -402,7 +404,6 @@ static void take(struct vc_live *l, const struct vc_dtls_record *rec)
     case VC_DTLS_DATA:
         vc_cstp_datagram(&l->s.dtls, rec->body, rec->len, vc_worker_now(w), &out);
         if (vc_fallback_udp_heard(&l->s.fallback, out.what == VC_CSTP_DELIVER, vc_worker_now(w))) {
-            to_dtls(l);
             emit(l, VC_EVENT_DTLS_UP, VC_OUTCOME_INFO, VC_CAUSE_NONE, "");
             w->ops->dtls(w->owner, l, true);
         }

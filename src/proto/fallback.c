@@ -4,6 +4,8 @@
 #define SILENT_AFTER_NS (35 * SECOND_NS)
 #define GRACE_NS (3 * SECOND_NS) /* late TCP data right after the switch must not flip it */
 #define PAIR_NS SECOND_NS
+#define HOLD_NS (300 * UINT64_C(1000000)) /* openconnect asks six times, 50 ms apart, for each size */
+#define HOLD_MAX_NS (10 * SECOND_NS)      /* and gives up after ten seconds */
 #define SETTLE_NS SECOND_NS /* late UDP data right after the flip must not undo it */
 
 void vc_fallback_init(struct vc_fallback *f, bool dtls_offered, uint32_t switch_to_tcp_s, uint64_t now_ns)
@@ -32,9 +34,18 @@ bool vc_fallback_finished(struct vc_fallback *f, uint64_t now_ns)
     return go(f, VC_WAY_DTLS, VC_WAY_FINISHED);
 }
 
+void vc_fallback_hold(struct vc_fallback *f, uint64_t now_ns)
+{
+    f->hold_ns = now_ns + HOLD_NS;
+}
+
 bool vc_fallback_udp_heard(struct vc_fallback *f, bool data, uint64_t now_ns)
 {
     f->heard_ns = now_ns;
+    if (data)
+        f->hold_ns = 0;
+    else if (now_ns < f->hold_ns && now_ns - f->finished_ns < HOLD_MAX_NS)
+        f->hold_ns = now_ns + HOLD_NS;
     switch ((enum vc_way_why)f->why) {
     case VC_WAY_START:
     case VC_WAY_CLOSED:

@@ -34,6 +34,7 @@ struct vc_fallback {
     uint64_t heard_ns;    /* the last authentic record over UDP */
     uint64_t tcp_data_ns; /* the last DATA frame on CSTP that counted; 0: none */
     uint64_t flipped_ns;  /* when TCP_DATA was decided */
+    uint64_t hold_ns;     /* until then data stays on CSTP though the way is DTLS; 0: it goes there */
 };
 
 void vc_fallback_init(struct vc_fallback *f, bool dtls_offered, uint32_t switch_to_tcp_s, uint64_t now_ns);
@@ -46,6 +47,14 @@ static inline void vc_fallback_hello(struct vc_fallback *f)
 
 /* Each returns true when the way changed: one event, and the sender first drains its CSTP queue. */
 bool vc_fallback_finished(struct vc_fallback *f, uint64_t now_ns);
+/** Behind a first Finished, at the gateway: openconnect now finds out its MTU and throws away every packet that comes over
+ *  UDP meanwhile. Data stays on CSTP until one of its own comes over UDP, or until it has asked nothing for 300 ms. */
+void vc_fallback_hold(struct vc_fallback *f, uint64_t now_ns);
+/** Where a packet goes now. */
+static inline enum vc_way vc_fallback_way(const struct vc_fallback *f, uint64_t now_ns)
+{
+    return f->way == VC_WAY_DTLS && now_ns >= f->hold_ns ? VC_WAY_DTLS : VC_WAY_CSTP;
+}
 /** An authentic record came over UDP; @data: with a packet. */
 bool vc_fallback_udp_heard(struct vc_fallback *f, bool data, uint64_t now_ns);
 /** A DATA frame came on CSTP. */

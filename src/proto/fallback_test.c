@@ -193,9 +193,34 @@ static void test_all_pairs(void **state)
     }
 }
 
+/** Data waits while the client probes its MTU, and not longer. */
+static void test_hold(void **state)
+{
+    static const uint64_t ms = 1000000;
+    struct vc_fallback f;
+    uint64_t t = 5000 * ms;
+    (void)state;
+    vc_fallback_init(&f, true, 0, t);
+    assert_int_equal(vc_fallback_way(&f, t), VC_WAY_CSTP);
+    assert_true(vc_fallback_finished(&f, t));
+    vc_fallback_hold(&f, t);
+    assert_int_equal(vc_fallback_way(&f, t + 299 * ms), VC_WAY_CSTP);
+    assert_int_equal(vc_fallback_way(&f, t + 300 * ms), VC_WAY_DTLS); /* nothing was asked */
+    (void)vc_fallback_udp_heard(&f, false, t + 200 * ms);
+    assert_int_equal(vc_fallback_way(&f, t + 499 * ms), VC_WAY_CSTP); /* a question puts it off */
+    assert_int_equal(vc_fallback_way(&f, t + 500 * ms), VC_WAY_DTLS);
+    (void)vc_fallback_udp_heard(&f, false, t + 600 * ms);
+    assert_int_equal(vc_fallback_way(&f, t + 600 * ms), VC_WAY_DTLS); /* not once it was over */
+    vc_fallback_hold(&f, t + 700 * ms);
+    (void)vc_fallback_udp_heard(&f, true, t + 710 * ms);
+    assert_int_equal(vc_fallback_way(&f, t + 710 * ms), VC_WAY_DTLS); /* a packet of its own: it is ready */
+    assert_true(vc_fallback_closed(&f));
+    assert_int_equal(vc_fallback_way(&f, t + 9000 * ms), VC_WAY_CSTP);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hold), 
         cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_all_pairs),
     };
