@@ -84,6 +84,8 @@ static void read_messages(struct vc_port *p)
         ssize_t n = vc_fdpass_recv(p->fd, in_buf, sizeof(in_buf), &fd);
         if (n < 0 && errno == EAGAIN)
             return;
+        if (n < 0 && errno == EMFILE)
+            continue; /* out of fds: this message is lost, and whoever waits for an answer has a deadline */
         if (n <= 0) {
             lose(p, n < 0 && errno == EMSGSIZE);
             return;

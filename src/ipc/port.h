@@ -6,7 +6,8 @@
 
 /** One end of a channel between two processes. Messages are checked against the schema before anybody sees them. A
  *  malformed message, a surplus or missing fd, or a peer that stops reading (more than VC_PORT_QUEUE_MAX bytes waiting)
- *  ends the port: `lost` is called once, and the owner decides what that means. */
+ *  ends the port: `lost` is called once, and the owner decides what that means. A message whose fd finds no place in this
+ *  process is lost, the port is not. */
 struct vc_port {
     int fd; /* -1: closed */
     enum vc_role self, peer;

@@ -76,7 +76,8 @@ ssize_t vc_fdpass_recv(int sock, void *buf, size_t cap, int *fd)
         if (*fd >= 0)
             (void)close(*fd);
         *fd = -1;
-        errno = EMSGSIZE;
+        /* an fd came for which this process has no number: no fault of the sender */
+        errno = got == 0 && (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == MSG_CTRUNC ? EMFILE : EMSGSIZE;
         return -1;
     }
     return n;

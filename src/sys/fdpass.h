@@ -14,7 +14,8 @@ int vc_fdpass_pair(int fds[2]);
 int vc_fdpass_send(int sock, const void *bytes, size_t len, int fd);
 
 /** Receives one message. Returns its length; 0: the peer is gone; -1 with errno: EAGAIN nothing there, EMSGSIZE it did
- *  not fit, brought more than one fd, or one and nothing else (all are closed). *fd is -1 or a new fd that the caller
+ *  not fit, brought more than one fd, or one and nothing else (all are closed), EMFILE it brought one, and there is no
+ *  place for it: the message is lost. *fd is -1 or a new fd that the caller
  *  owns. */
 ssize_t vc_fdpass_recv(int sock, void *buf, size_t cap, int *fd);
 

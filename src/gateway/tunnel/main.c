@@ -134,6 +134,16 @@ static void on_lost(struct vc_port *port, bool malformed)
 
 /* ---- the authority ---- */
 
+/** What the data path relies on; no authority of ours announces anything else. */
+static bool is_sane(const struct vc_session_facts *f)
+{
+    bool dtls = f->terms.mode != VC_DTLS_MODE_NONE;
+    return (f->v4.family == VC_FAMILY_V4 || f->v4.family == VC_FAMILY_NONE) &&
+           (f->v6.family == VC_FAMILY_NONE || (f->v6.family == VC_FAMILY_V6 && f->v6_len > 0 && f->v6_len <= 128)) &&
+           f->cstp_mtu > 0 && f->cstp_mtu <= VC_CSTP_PAYLOAD_MAX && f->dtls_mtu <= VC_CSTP_PAYLOAD_MAX &&
+           (!dtls || (f->dtls_mtu > 0 && f->terms.aead < VC_N_AEADS));
+}
+
 static void take_expect(struct tunnel *t, const struct vc_msg *m)
 {
     uint64_t now = t->child.loop.now_ns;
@@ -166,6 +176,13 @@ static void take_expect(struct tunnel *t, const struct vc_msg *m)
         f->terms.suite = m->EXPECT.dtls_suite;
         memcpy(f->terms.id, m->EXPECT.dtls_id.at, 32);
         f->terms.id_len = 32;
+    }
+    if (!is_sane(f) || vc_map_get(&t->expected, x->ticket)) {
+        struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, f->id);
+        vc_fail_set(&e.fail, VC_CAUSE_IPC_MALFORMED, 0, "EXPECT of the authority");
+        vc_child_emit(&t->child, &e);
+        free(x);
+        return;
     }
     if (vc_map_put(&t->expected, x->ticket, x) != 0 ||
         vc_heap_set(&t->deadlines, &x->deadline, now + EXPECT_S * 1000000000ULL) != 0)
@@ -203,6 +220,18 @@ static void answer_count(struct tunnel *t, const struct vc_msg *m)
     (void)vc_port_send(&t->authority, &all, -1);
 }
 
+/** The connection is not to come any more, or on its way here already: it is not taken. */
+static void forget_announced(struct tunnel *t, uint64_t session, uint32_t generation)
+{
+    struct expected *x;
+    size_t at = 0;
+    while ((x = vc_map_next(&t->expected, &at)) &&
+           (x->session.facts.id != session || x->session.facts.generation != generation))
+        continue;
+    if (x)
+        forget_expected(t, x);
+}
+
 static void on_authority(struct vc_port *port, const struct vc_msg *m, int fd)
 {
     struct tunnel *t = port->owner;
@@ -220,6 +249,7 @@ static void on_authority(struct vc_port *port, const struct vc_msg *m, int fd)
         vc_neighbours_route(&t->neighbours, m);
         break;
     case VC_IPC_CLOSE:
+        forget_announced(t, m->CLOSE.session, m->CLOSE.generation);
         l = vc_live_find(t->worker, m->CLOSE.session);
         if (!l || vc_live_session(l)->facts.generation != m->CLOSE.generation)
             break;
@@ -298,17 +328,19 @@ static void on_adopt(struct tunnel *t, uint16_t portal, const struct vc_msg *m, 
     for (size_t i = 0; i < n; i++)
         len += parts[i]->len;
     uint8_t *block = malloc(len + 1), *at = block;
-    for (size_t i = 0; block && i < n; i++) {
+    if (!block) {
+        take_adopt(t, portal, m, fd); /* refuses it */
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
         if (parts[i]->len)
             memcpy(at, parts[i]->at, parts[i]->len);
         parts[i]->at = at;
         at += parts[i]->len;
     }
-    if (block)
-        vc_port_drain(&t->authority);
+    vc_port_drain(&t->authority);
     take_adopt(t, portal, &copy, fd);
-    if (block)
-        vc_wipe(block, len);
+    vc_wipe(block, len);
     free(block);
 }
 
@@ -319,6 +351,11 @@ static void take_own(struct tunnel *t, uint16_t portal, const struct vc_msg *m)
     struct vc_fail fail = {0};
     if (!x || !x->adopted || x->portal != portal)
         return;
+    const struct vc_live *live = vc_live_find(t->worker, x->session.facts.id);
+    if (live && vc_live_session(live)->facts.generation > x->session.facts.generation) {
+        forget_expected(t, x); /* the client has connected once more since, and that was faster: the newest wins */
+        return;
+    }
     struct vc_session_facts facts = x->session.facts;
     struct vc_msg up = {.type = VC_IPC_UP, .UP = {.session = facts.id, .generation = facts.generation}};
     struct vc_event e = vc_event_of(VC_EVENT_CSTP_UP, VC_OUTCOME_OK, 0, facts.id);
@@ -378,6 +415,8 @@ static void peer(struct vc_child *child, enum vc_role role, uint16_t index, int 
             const struct vc_session_facts *f = &vc_live_session(l)->facts;
             struct vc_msg up = {.type = VC_IPC_UP, .UP = {.session = f->id, .generation = f->generation}};
             (void)vc_port_send(&t->authority, &up, -1);
+            if (vc_live_session(l)->udp.kind != VC_CHANNEL_NONE)
+                on_dtls(t, l, vc_live_session(l)->fallback.way == VC_WAY_DTLS);
         }
     } else if (role == VC_ROLE_PORTAL && index < PORTALS_MAX) {
         vc_port_close(&t->portals[index]);
