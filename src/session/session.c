@@ -4,6 +4,16 @@
 
 #define VERSION 1
 
+bool vc_session_facts_sane(const struct vc_session_facts *f)
+{
+    bool dtls = f->terms.mode != VC_DTLS_MODE_NONE;
+    return (f->v4.family == VC_FAMILY_V4 || f->v4.family == VC_FAMILY_NONE) &&
+           (f->v6.family == VC_FAMILY_NONE || (f->v6.family == VC_FAMILY_V6 && f->v6_len > 0)) && f->v6_len <= 128 &&
+           f->cstp_mtu > 0 && f->cstp_mtu <= VC_CSTP_PAYLOAD_MAX && f->dtls_mtu <= VC_CSTP_PAYLOAD_MAX &&
+           f->terms.mode < VC_N_DTLS_MODES && f->terms.aead < VC_N_AEADS &&
+           f->terms.id_len <= sizeof(f->terms.id) && (!dtls || (f->dtls_mtu > 0 && f->terms.id_len > 0));
+}
+
 void vc_session_wipe(struct vc_session *s)
 {
     vc_channel_wipe(&s->tcp);
@@ -30,8 +40,6 @@ static void unpack_terms(struct vc_dtls_terms *t, struct vc_reader *r)
     vc_take_copy(r, t->secret, sizeof(t->secret));
     t->id_len = vc_take_u8(r);
     vc_take_copy(r, t->id, sizeof(t->id));
-    if (t->mode >= VC_N_DTLS_MODES || t->aead >= VC_N_AEADS || t->id_len > sizeof(t->id))
-        r->bad = true;
 }
 
 void vc_session_pack(const struct vc_session *s, struct vc_writer *w)
@@ -108,11 +116,9 @@ void vc_session_unpack(struct vc_session *s, struct vc_reader *r)
     unsigned last = vc_take_u8(r);
     s->late.last = last == 1;
     s->late.seq0 = vc_take_u64(r);
-    bool families = (f->v4.family == VC_FAMILY_NONE || f->v4.family == VC_FAMILY_V4) &&
-                    (f->v6.family == VC_FAMILY_NONE || f->v6.family == VC_FAMILY_V6) && f->v6_len <= 128;
     bool kinds = s->tcp.kind != VC_CHANNEL_DTLS_1_2 &&
                  (s->udp.kind == VC_CHANNEL_NONE || s->udp.kind == VC_CHANNEL_DTLS_1_2);
-    if (!families || !kinds || bye > 1 || last > 1 || s->late.seq0 > VC_DTLS_SEQ_END)
+    if (!vc_session_facts_sane(f) || !kinds || bye > 1 || last > 1 || s->late.seq0 > VC_DTLS_SEQ_END)
         r->bad = true;
     if (r->bad)
         vc_session_wipe(s);

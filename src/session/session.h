@@ -44,6 +44,10 @@ struct vc_session {
     uint64_t rekey_ns; /* the last KeyUpdate of ours */
 };
 
+/** What the data path relies on: families in their places, prefix lengths, and MTUs that fit a record; no authority of
+ *  ours fixes anything else. */
+bool vc_session_facts_sane(const struct vc_session_facts *f);
+
 void vc_session_wipe(struct vc_session *s);
 
 /** Value between processes: facts, counters and channels, behind a version byte. Machines (liveness, fallback) begin

@@ -134,16 +134,6 @@ static void on_lost(struct vc_port *port, bool malformed)
 
 /* ---- the authority ---- */
 
-/** What the data path relies on; no authority of ours announces anything else. */
-static bool is_sane(const struct vc_session_facts *f)
-{
-    bool dtls = f->terms.mode != VC_DTLS_MODE_NONE;
-    return (f->v4.family == VC_FAMILY_V4 || f->v4.family == VC_FAMILY_NONE) &&
-           (f->v6.family == VC_FAMILY_NONE || (f->v6.family == VC_FAMILY_V6 && f->v6_len > 0 && f->v6_len <= 128)) &&
-           f->cstp_mtu > 0 && f->cstp_mtu <= VC_CSTP_PAYLOAD_MAX && f->dtls_mtu <= VC_CSTP_PAYLOAD_MAX &&
-           (!dtls || (f->dtls_mtu > 0 && f->terms.aead < VC_N_AEADS));
-}
-
 static void take_expect(struct tunnel *t, const struct vc_msg *m)
 {
     uint64_t now = t->child.loop.now_ns;
@@ -177,7 +167,7 @@ static void take_expect(struct tunnel *t, const struct vc_msg *m)
         memcpy(f->terms.id, m->EXPECT.dtls_id.at, 32);
         f->terms.id_len = 32;
     }
-    if (!is_sane(f) || vc_map_get(&t->expected, x->ticket)) {
+    if (!vc_session_facts_sane(f) || vc_map_get(&t->expected, x->ticket)) {
         struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, f->id);
         vc_fail_set(&e.fail, VC_CAUSE_IPC_MALFORMED, 0, "EXPECT of the authority");
         vc_child_emit(&t->child, &e);
