@@ -147,6 +147,14 @@ static bool is_data(const uint8_t *packet, size_t len)
     return len > 6 && packet[6] != 58;                      /* ICMPv6 */
 }
 
+/* Every host says something with such a source when an interface comes up; it is dropped and counted, not told. */
+static bool is_link_local(const struct vc_ip *ip)
+{
+    static const uint8_t none[16];
+    return ip->family == VC_FAMILY_V6 && ((ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80) ||
+                                          memcmp(ip->bytes, none, sizeof(none)) == 0);
+}
+
 void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len)
 {
     struct vc_worker *w = l->w;
@@ -160,7 +168,7 @@ void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len)
     bool client = w->conf.end == VC_END_CLIENT;
     if (vc_worker_by_address(w, client ? &dst : &src) != l) {
         l->s.count.rx_dropped++;
-        if (!l->source_told && !client) {
+        if (!l->source_told && !client && !is_link_local(&src)) {
             l->source_told = true;
             struct vc_event e = vc_live_event(l, VC_EVENT_PACKET_DROPPED, VC_OUTCOME_REFUSED);
             char text[VC_IP_TEXT];

@@ -17,6 +17,7 @@ import pytest
 from harness import netns, proc
 from harness.gateway import build_folder
 from harness.wait import until
+from harness.wire import Wire
 
 pytestmark = [pytest.mark.varcod_only("its processes"), pytest.mark.core]
 
@@ -252,3 +253,17 @@ def test_nothing_outlives_the_supervisor(start_gateway):
     until(lambda: not any(map(proc.alive, pids)), "no process is left", 10)
     until(lambda: "vpns0" not in gateway.namespace.links(), "no device is left", 10)
     until(lambda: "varco_vpns0" not in gateway.namespace.run("nft", "list", "ruleset"), "no rule is left", 10)
+
+
+@pytest.mark.long
+@pytest.mark.limit(300)
+def test_a_portal_is_renewed_after_a_thousand_logins(start_gateway, connect, world, tmp_path):
+    """A taken-over portal sees only what passes through it: after 1 000 logins a fresh process takes its place."""
+    gateway = start_gateway(portal_processes=1, max_clients=2000, max_same_clients=0)
+    before = by_name(gateway)["varco-portal"]
+    load = Wire(world.client(1), tmp_path / "load", gateway, "load", "--count", "1000", "--dtls", "none")
+    gateway.wait_event("process.ended", pid=before[0], outcome="ok", seconds=240)
+    until(lambda: by_name(gateway).get("varco-portal", before) != before, "a fresh portal")
+    connect(gateway, host=2).logout()
+    load.process.kill()
+    load.process.wait()

@@ -97,5 +97,5 @@ int vc_child_run(struct vc_child *c, enum vc_role role, const struct vc_child_op
         ops->end(c);
     vc_port_close(&c->supervisor);
     vc_loop_deinit(&c->loop);
-    return 0;
+    return c->status;
 }

@@ -5,6 +5,8 @@
 #include "ipc/port.h"
 #include "sys/loop.h"
 
+#define VC_CHILD_RENEWED 10 /* exit status: it asks for a fresh process in its place */
+
 /** What all processes of the gateway but the supervisor share: they begin with nothing but the supervisor's port on fd 3,
  *  get what they need over it (setup messages, then PEER for each neighbour, then START), and end when it closes. */
 struct vc_child {
@@ -12,6 +14,7 @@ struct vc_child {
     struct vc_loop loop;
     struct vc_port supervisor;
     bool started;
+    int status; /* of the process when its loop ends; 0 unless it says otherwise */
     const struct vc_child_ops *ops;
     void *owner;
 };

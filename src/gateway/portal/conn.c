@@ -99,7 +99,7 @@ void vc_conn_free(struct vc_conn *c)
         (void)close(c->fd);
     vc_wipe(c->ticket, sizeof(c->ticket));
     free(c);
-    if (!p->accepting && p->accept_again_ns == 0 && p->listener >= 0) {
+    if (!p->accepting && p->accept_again_ns == 0 && p->leaving_ns == 0 && p->listener >= 0) {
         p->accepting = true;
         vc_watch_set(&p->listen_watch, true, false);
     }

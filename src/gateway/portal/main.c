@@ -213,7 +213,25 @@ static uint64_t due(void *owner)
     const struct vc_portal *p = owner;
     const struct vc_heap_node *first = vc_heap_first(&p->deadlines);
     uint64_t d = first ? first->due : UINT64_MAX;
+    if (p->leaving_ns != 0 && p->leaving_ns < d)
+        d = p->leaving_ns;
     return p->accept_again_ns != 0 && p->accept_again_ns < d ? p->accept_again_ns : d;
+}
+
+/** After so many logins the process makes room for a fresh one: the supervisor starts it when this one has ended. */
+static void renew(struct vc_portal *p, uint64_t now_ns)
+{
+    if (p->leaving_ns == 0 && p->logins >= VC_PORTAL_LOGINS_MAX) {
+        p->leaving_ns = now_ns + VC_PORTAL_LEAVING_S * 1000000000ULL;
+        p->accepting = false;
+        p->accept_again_ns = 0;
+        vc_watch_set(&p->listen_watch, false, false);
+    }
+    if (p->leaving_ns != 0 && (p->by_id.n == 0 || p->leaving_ns <= now_ns)) {
+        vc_port_flush(&p->child.supervisor, 500);
+        p->child.status = VC_CHILD_RENEWED;
+        vc_loop_stop(&p->child.loop);
+    }
 }
 
 static void tick(void *owner, uint64_t now_ns)
@@ -227,6 +245,7 @@ static void tick(void *owner, uint64_t now_ns)
         p->accepting = true;
         vc_watch_set(&p->listen_watch, true, false);
     }
+    renew(p, now_ns);
 }
 
 static void stop(struct vc_child *child)

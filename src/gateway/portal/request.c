@@ -258,6 +258,7 @@ void vc_request_success(struct vc_conn *c, const struct vc_msg *m)
     }
     c->session = m->SUCCESS.session;
     c->form_sent = false;
+    c->portal->logins++;
     vc_cookie_token_print(m->SUCCESS.token.at, token);
     struct vc_auth_complete doc = {.session_id = m->SUCCESS.session,
                                    .token = vc_str_of(token),

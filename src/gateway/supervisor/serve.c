@@ -1,6 +1,8 @@
 /* The supervisor at work: gives every process what it needs, renders their events, starts what died, stops in order. */
 #include "gateway/supervisor/gateway.h"
 
+#include "gateway/common/child.h"
+
 #include "crypto/wipe.h"
 #include "sys/file.h"
 
@@ -323,14 +325,15 @@ static void ready(void *owner, struct vc_child_process *c)
 static void ended(void *owner, struct vc_child_process *c, int status, bool malformed)
 {
     struct vc_gateway *g = owner;
-    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_ENDED, g->stopping ? VC_OUTCOME_OK : VC_OUTCOME_FAILED, 0, 0);
+    bool in_order = g->stopping || (WIFEXITED(status) && WEXITSTATUS(status) == VC_CHILD_RENEWED);
+    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_ENDED, in_order ? VC_OUTCOME_OK : VC_OUTCOME_FAILED, 0, 0);
     vc_event_text(&e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(c->role)));
     vc_event_number(&e, VC_FIELD_COUNT, c->index);
     vc_event_number(&e, VC_FIELD_PID, (uint64_t)c->pid);
     (void)malformed;
     if (c->role == VC_ROLE_AUTHORITY)
         g->story = false; /* who followed the events is gone with it */
-    if (!g->stopping) {
+    if (!in_order) {
         if (WIFSIGNALED(status))
             vc_fail_set(&e.fail, VC_CAUSE_CHILD_DIED, 0, "signal %d", WTERMSIG(status));
         else
