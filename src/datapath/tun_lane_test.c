@@ -1,0 +1,326 @@
+/* Packets between TUN and clients: super-packets cut and joined, sources, sizes, strays. */
+#include "rig.h"
+
+#define ALL_OFFLOADS (VC_TUN_CSUM | VC_TUN_TSO4 | VC_TUN_TSO6 | VC_TUN_USO)
+
+static struct client *client_on(struct rig *r, bool dtls, uint8_t id)
+{
+    struct client *c = client_new(r, RIG_13_AES128, id);
+    uint8_t packet[100];
+    if (dtls) {
+        client_terms(c, VC_DTLS_MODE_RESUME, 0x009c);
+        client_udp(c, 1);
+    }
+    rig_start(c);
+    if (dtls) {
+        dtls_handshake(c);
+        dtls_send(c, VC_CSTP_DATA, packet, packet_of(packet, id, 99, 1, 0)); /* from here on data goes this way */
+        (void)tun_drain(r);
+    }
+    return c;
+}
+
+/** The next packet that the client got, whichever way; 0: none. */
+static size_t client_packet(struct client *c, uint8_t *packet)
+{
+    uint8_t plain[20000];
+    const struct got *g;
+    size_t n;
+    while ((g = next_got(c))) {
+        if (g->tls != VC_TLS_DATA || g->type != VC_CSTP_DATA)
+            continue;
+        memcpy(packet, g->payload, g->len);
+        return g->len;
+    }
+    while (c->udp >= 0 && (n = dtls_recv(c, plain, NULL)) > 0) {
+        if (plain[0] != VC_CSTP_DATA)
+            continue;
+        memcpy(packet, plain + 1, n - 1);
+        return n - 1;
+    }
+    return 0;
+}
+
+static void client_sends(struct client *c, const uint8_t *packet, size_t len)
+{
+    if (c->udp >= 0)
+        dtls_send(c, VC_CSTP_DATA, packet, len);
+    else
+        send_frame(c, VC_CSTP_DATA, packet, len);
+}
+
+static void put_super(struct rig *r, const struct vc_super *super, const uint8_t *packet, size_t len)
+{
+    static uint8_t frame[VC_TUN_FRAME_MAX];
+    vc_tun_hdr_write(super, frame);
+    memcpy(frame + VC_TUN_HDR, packet, len);
+    assert_int_equal(send(r->tun, frame, VC_TUN_HDR + len, 0), VC_TUN_HDR + len);
+}
+
+static uint8_t stream[60000];
+
+static struct spec segment(bool v6, uint8_t src, uint8_t dst, uint32_t seq, size_t len)
+{
+    return (struct spec){.v6 = v6,
+                         .tcp = true,
+                         .src = src,
+                         .dst = dst,
+                         .sport = 5000,
+                         .dport = 80,
+                         .ttl = 64,
+                         .place = 0x4000,
+                         .seq = seq,
+                         .ack = 7,
+                         .flags = 0x10,
+                         .window = 1000,
+                         .payload = stream + seq,
+                         .payload_len = len};
+}
+
+/* One super-packet from the kernel: the client gets what one-by-one sending would have given. */
+static void cut_for_the_client(void **state)
+{
+    static uint8_t super_packet[65536], got[2048], want[2048];
+    (void)state;
+    for (size_t i = 0; i < sizeof(stream); i++)
+        stream[i] = (uint8_t)(i * 7 + i / 251);
+    for (int k = 0; k < 4; k++) {
+        bool dtls = k & 1, v6 = k & 2;
+        struct rig *r = rig_new((struct rig_options){.offloads = ALL_OFFLOADS});
+        struct client *c = client_on(r, dtls, 7);
+        int size = 4 << 20;
+        (void)setsockopt(c->udp, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+        struct spec whole = segment(v6, 99, 7, 0, 50000);
+        size_t len = spec_build(&whole, true, super_packet), ip = v6 ? 40 : 20;
+        struct vc_super super = {.needs_csum = true,
+                                 .gso = v6 ? VC_GSO_TCP6 : VC_GSO_TCP4,
+                                 .hdr_len = (uint16_t)(ip + 20),
+                                 .gso_size = 1300,
+                                 .csum_start = (uint16_t)ip,
+                                 .csum_offset = 16};
+        uint64_t sends = vc_worker_counters(r->w)->udp_sends + vc_worker_counters(r->w)->tcp_sends;
+        put_super(r, &super, super_packet, len);
+        rig_turn(r);
+        uint32_t seq = 0;
+        for (uint16_t id = 0; seq < 50000; id++, seq += 1300) {
+            struct spec one = segment(v6, 99, 7, seq, 50000 - seq < 1300 ? 50000 - seq : 1300);
+            one.id = id;
+            size_t n = client_packet(c, got);
+            assert_int_equal(n, spec_build(&one, false, want));
+            assert_memory_equal(got, want, n);
+        }
+        assert_int_equal(client_packet(c, got), 0);
+        assert_int_equal(vc_worker_counters(r->w)->tun_in, 39);
+        sends = vc_worker_counters(r->w)->udp_sends + vc_worker_counters(r->w)->tcp_sends - sends;
+        assert_true(sends * 8 < 39);
+        client_free(c);
+        rig_free(r);
+    }
+}
+
+/* Segments of one flow that a client sends together reach the kernel as one frame. */
+static void joined_for_the_kernel(void **state)
+{
+    static uint8_t packet[2048], got[65536];
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        bool dtls = k & 1, v6 = k & 2;
+        struct rig *r = rig_new((struct rig_options){.offloads = ALL_OFFLOADS});
+        struct client *c = client_on(r, dtls, 7);
+        struct buf *b = calloc(1, sizeof(*b));
+        struct vc_super super;
+        uint64_t before = vc_worker_counters(r->w)->tun_writes;
+        for (uint16_t i = 0; i < 20; i++) {
+            struct spec one = segment(v6, 7, 99, i * 1300U, 1300);
+            one.id = i;
+            size_t n = spec_build(&one, false, packet);
+            if (dtls) {
+                size_t len = dtls_seal(c, VC_DTLS_DATA, VC_CSTP_DATA, packet, n, b->at, sizeof(b->at));
+                udp_put(c, b->at, len);
+            } else {
+                put_frame(c, b, VC_CSTP_DATA, packet, n);
+            }
+        }
+        if (!dtls)
+            send_all(c, b->at, b->len);
+        rig_turn(r);
+        assert_int_equal(tun_get(r, got, &super), (v6 ? 60 : 40) + 20 * 1300);
+        assert_int_equal(super.gso, v6 ? VC_GSO_TCP6 : VC_GSO_TCP4);
+        assert_int_equal(super.gso_size, 1300);
+        assert_memory_equal(got + (v6 ? 60 : 40), stream, 20 * 1300);
+        assert_int_equal(tun_drain(r), 0);
+        assert_int_equal(vc_worker_counters(r->w)->tun_writes - before, 1);
+        free(b);
+        client_free(c);
+        rig_free(r);
+    }
+}
+
+/* Only the lease is a source. It is told once for each session; another session's address is no better than any. */
+static void wrong_source(void **state)
+{
+    uint8_t packet[200];
+    (void)state;
+    for (int dtls = 0; dtls < 2; dtls++) {
+        struct rig *r = rig_new((struct rig_options){0});
+        struct client *c = client_on(r, dtls, 7), *d = client_on(r, false, 8);
+        size_t n = 0;
+        for (int i = 0; i < 5; i++) {
+            n = packet_of(packet, 8, 99, 20, 1);
+            client_sends(c, packet, n); /* its neighbour's */
+            n = packet_of(packet, 1, 99, 20, 1);
+            client_sends(c, packet, n); /* ours */
+            struct spec v6 = {.v6 = true, .src = 8, .dst = 99, .ttl = 64, .payload = stream, .payload_len = 10};
+            n = spec_build(&v6, false, packet);
+            client_sends(c, packet, n);
+        }
+        memset(packet, 0, sizeof(packet));
+        client_sends(c, packet, 40); /* no IP at all */
+        packet[0] = 0x45;
+        client_sends(c, packet, 19);
+        assert_int_equal(tun_drain(r), 0);
+        assert_int_equal(count_events(r, VC_EVENT_PACKET_DROPPED), 1);
+        assert_int_equal(vc_worker_counters(r->w)->dropped_source, 15);
+        assert_int_equal(vc_worker_counters(r->w)->dropped_stray, 2);
+        assert_int_equal(vc_live_session(vc_live_find(r->w, 7))->count.rx_dropped, 17);
+        n = packet_of(packet, 9, 99, 20, 1);
+        send_frame(d, VC_CSTP_DATA, packet, n);
+        assert_int_equal(count_events(r, VC_EVENT_PACKET_DROPPED), 2); /* another session's first */
+        n = packet_of(packet, 7, 99, 20, 1);
+        client_sends(c, packet, n);
+        struct spec v6 = {.v6 = true, .src = 7, .dst = 99, .ttl = 64, .payload = stream, .payload_len = 10};
+        n = spec_build(&v6, false, packet);
+        client_sends(c, packet, n);
+        assert_int_equal(tun_drain(r), 2);
+        assert_int_equal(r->n_told, 0);
+        client_free(c);
+        client_free(d);
+        rig_free(r);
+    }
+}
+
+/* A lease of a /64: every address of it is the client's, in both directions. */
+static void leases_by_prefix(void **state)
+{
+    struct rig *r = rig_new((struct rig_options){.no_udp = true});
+    struct client *c = client_new(r, RIG_12_AES128, 7), *d = client_new(r, RIG_12_AES128, 8);
+    uint8_t packet[200], got[2048];
+    (void)state;
+    c->s.facts.v6 = (struct vc_ip){.family = VC_FAMILY_V6, .bytes = {0xfd, [7] = 1}};
+    c->s.facts.v6_len = 64;
+    rig_start(c);
+    rig_start(d); /* a /128 */
+    struct spec up = {.v6 = true, .src = 77, .dst = 99, .ttl = 64, .payload = stream, .payload_len = 10};
+    size_t n = spec_build(&up, false, packet);
+    packet[15] = 1;
+    send_frame(c, VC_CSTP_DATA, packet, n);
+    assert_int_equal(tun_drain(r), 1);
+    packet[15] = 2;
+    send_frame(c, VC_CSTP_DATA, packet, n);
+    assert_int_equal(tun_drain(r), 0);
+    struct spec down = {.v6 = true, .src = 99, .dst = 123, .ttl = 64, .payload = stream, .payload_len = 10};
+    n = spec_build(&down, false, packet);
+    packet[31] = 1;
+    tun_put(r, packet, n);
+    rig_turn(r);
+    assert_int_equal(client_packet(c, got), n);
+    down.dst = 8;
+    n = spec_build(&down, false, packet);
+    tun_put(r, packet, n);
+    rig_turn(r);
+    assert_int_equal(client_packet(d, got), n);
+    client_free(c);
+    client_free(d);
+    rig_free(r);
+}
+
+/* Larger than the channel takes: the sender hears the MTU, or its packet is cut where it may be. */
+static void too_large(void **state)
+{
+    static uint8_t packet[65536], got[65536];
+    (void)state;
+    for (int dtls = 0; dtls < 2; dtls++) {
+        struct rig *r = rig_new((struct rig_options){0});
+        struct client *c = client_on(r, dtls, 7);
+        uint16_t mtu = dtls ? RIG_MTU + 20 : RIG_MTU;
+        struct spec df = {.src = 99, .dst = 7, .ttl = 64, .place = 0x4000, .payload = stream, .payload_len = mtu - 27U};
+        size_t n = spec_build(&df, false, packet); /* one byte too many */
+        assert_int_equal(n, mtu + 1);
+        tun_put(r, packet, n);
+        rig_turn(r);
+        assert_int_equal(client_packet(c, got), 0);
+        n = tun_get(r, got, NULL);
+        assert_true(n > 28 && got[9] == 1 && got[20] == 3 && got[21] == 4 && got[19] == 99);
+        assert_int_equal(get16(got + 26), mtu);
+        df.payload_len--;
+        n = spec_build(&df, false, packet);
+        tun_put(r, packet, n);
+        rig_turn(r);
+        assert_int_equal(client_packet(c, got), n);
+        assert_int_equal(tun_drain(r), 0);
+        struct spec v6 = {.v6 = true, .src = 99, .dst = 7, .ttl = 64, .payload = stream, .payload_len = mtu - 47U};
+        n = spec_build(&v6, false, packet);
+        tun_put(r, packet, n);
+        rig_turn(r);
+        n = tun_get(r, got, NULL);
+        assert_true(n > 48 && n <= 1280 && got[6] == 58 && got[40] == 2 && got[39] == 99);
+        assert_int_equal(get16(got + 46), mtu);
+        assert_int_equal(vc_worker_counters(r->w)->dropped_large, 2);
+        /* without DF: fragments that are the packet */
+        struct spec cut = {.src = 99, .dst = 7, .ttl = 64, .id = 9, .payload = stream, .payload_len = 5000};
+        n = spec_build(&cut, false, packet);
+        tun_put(r, packet, n);
+        rig_turn(r);
+        size_t at = 20, len;
+        while ((len = client_packet(c, got)) > 0) {
+            assert_true(len <= mtu);
+            assert_int_equal((get16(got + 6) & 0x1fff) * 8, at - 20);
+            assert_memory_equal(got + 20, packet + at, len - 20);
+            at += len - 20;
+        }
+        assert_int_equal(at, n);
+        client_free(c);
+        rig_free(r);
+    }
+}
+
+/* For nobody here: the owner hears of it, once; what a neighbour passed on is not passed on again. */
+static void strays(void **state)
+{
+    struct rig *r = rig_new((struct rig_options){.no_udp = true});
+    struct client *c = client_on(r, false, 7);
+    uint8_t frame[400] = {0}, got[2048];
+    (void)state;
+    size_t n = packet_of(frame + VC_TUN_HDR, 99, 50, 20, 1);
+    assert_int_equal(send(r->tun, frame, VC_TUN_HDR + n, 0), VC_TUN_HDR + n);
+    rig_turn(r);
+    assert_int_equal(r->n_stray_frames, 1);
+    vc_worker_frame(r->w, frame, VC_TUN_HDR + n);
+    assert_int_equal(r->n_stray_frames, 1);
+    n = packet_of(frame + VC_TUN_HDR, 99, 7, 20, 1);
+    vc_worker_frame(r->w, frame, VC_TUN_HDR + n);
+    assert_int_equal(client_packet(c, got), n);
+    uint64_t before = vc_worker_counters(r->w)->dropped_stray;
+    frame[1] = 77; /* a kind of super-packet that does not exist */
+    vc_worker_frame(r->w, frame, VC_TUN_HDR + n);
+    frame[1] = 1; /* one that this packet is not */
+    vc_worker_frame(r->w, frame, VC_TUN_HDR + n);
+    frame[1] = 0;
+    vc_worker_frame(r->w, frame, VC_TUN_HDR);
+    vc_worker_frame(r->w, frame, VC_TUN_HDR + 19);
+    vc_worker_frame(r->w, frame, 0);
+    assert_int_equal(vc_worker_counters(r->w)->dropped_stray - before, 5);
+    assert_int_equal(client_packet(c, got), 0);
+    client_free(c);
+    rig_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cut_for_the_client), cmocka_unit_test(joined_for_the_kernel),
+        cmocka_unit_test(wrong_source),       cmocka_unit_test(leases_by_prefix),
+        cmocka_unit_test(too_large),          cmocka_unit_test(strays),
+    };
+    return cmocka_run_group_tests_name("datapath/tun_lane", tests, NULL, NULL);
+}
