@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /** A hash map from keys of one fixed length to pointers. Keys that strangers choose cannot be made to collide: SipHash
- *  with a seed from the owner. Looking up allocates nothing; adding may grow the table. Zeroed is an empty map that must
- *  be given its key length and seed by vc_map_init before the first use. */
+ *  with a seed from the owner. Looking up allocates nothing; adding may grow the table. Zeroed is an empty map that
+ * must be given its key length and seed by vc_map_init before the first use. */
 #define VC_MAP_KEY_MAX 40
 
 struct vc_map_slot {

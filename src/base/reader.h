@@ -7,8 +7,8 @@
 #include <string.h>
 
 /** A cursor over untrusted bytes. The first short read poisons the rest, so that no check in the middle can be
- *  forgotten: read the whole message straight down, ask `bad` once at the end. Allocates nothing; what it returns points
- *  into the input and lives as long as the input does. Zeroed is a valid, empty reader. */
+ *  forgotten: read the whole message straight down, ask `bad` once at the end. Allocates nothing; what it returns
+ * points into the input and lives as long as the input does. Zeroed is a valid, empty reader. */
 struct vc_reader {
     const uint8_t *at; /* borrowed; never copied */
     size_t left;

@@ -6,8 +6,9 @@
 
 /** Inside of the data path: what its files share. */
 
-#define VC_TCP_UNSENT_MAX (256U << 10) /* bytes that wait for a client that does not read; then its packets are dropped */
-#define VC_TCP_SLOW_S 30               /* what waits must have left after this long, or the connection ends */
+#define VC_TCP_UNSENT_MAX                                                                                              \
+    (256U << 10)         /* bytes that wait for a client that does not read; then its packets are dropped */
+#define VC_TCP_SLOW_S 30 /* what waits must have left after this long, or the connection ends */
 #define VC_TCP_STAGE (288U << 10)
 #define VC_TCP_READ (1U << 20)
 #define VC_UDP_STAGE (1U << 20)
@@ -147,7 +148,8 @@ void vc_tcp_lane_close(struct vc_live *l); /* frees; sends nothing */
 /** Records that came with the hand-over. */
 void vc_tcp_lane_begin(struct vc_live *l, const uint8_t *plain, size_t plain_len, const uint8_t *cipher,
                        size_t cipher_len);
-/** Room for a record: returns where @len bytes of payload behind a CSTP header go, or NULL: the client does not read. */
+/** Room for a record: returns where @len bytes of payload behind a CSTP header go, or NULL: the client does not read.
+ */
 uint8_t *vc_tcp_lane_room(struct vc_live *l, size_t len);
 void vc_tcp_lane_flush(struct vc_worker *w); /* seals nothing: sends what is staged */
 /** A control frame, at once with the turn's other records; dropped where too much waits, but for DISCONNECT. */

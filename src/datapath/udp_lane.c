@@ -71,7 +71,8 @@ static bool is_spent(const struct vc_live *l, const struct vc_dtls_dir *dir)
     return vc_dtls_limit(dir, l->s.facts.dtls_mtu) == VC_KEY_SPENT;
 }
 
-static void emit(struct vc_live *l, enum vc_event_id id, enum vc_outcome outcome, enum vc_cause cause, const char *detail)
+static void emit(struct vc_live *l, enum vc_event_id id, enum vc_outcome outcome, enum vc_cause cause,
+                 const char *detail)
 {
     struct vc_event e = vc_live_event(l, id, outcome);
     if (cause != VC_CAUSE_NONE)
@@ -81,7 +82,8 @@ static void emit(struct vc_live *l, enum vc_event_id id, enum vc_outcome outcome
 
 /* ---- out ---- */
 
-/** A train was not taken. What to do about it waits for the end of the turn: the session is in the middle of something. */
+/** A train was not taken. What to do about it waits for the end of the turn: the session is in the middle of something.
+ */
 static void not_sent(struct vc_live *l, const struct vc_udp_train *t, int err)
 {
     l->w->count.dropped_kernel += (t->len + t->segment - 1) / t->segment;
@@ -160,7 +162,8 @@ static void couple(struct vc_live *l, const struct vc_endpoint *to, uint8_t *raw
     if (w->n_trains == VC_UDP_BATCH)
         send_trains(w);
     w->train_live[w->n_trains] = l;
-    w->trains[w->n_trains++] = (struct vc_udp_train){.peer = *to, .local = l->udp_local, .at = raw, .len = len, .segment = len};
+    w->trains[w->n_trains++] =
+        (struct vc_udp_train){.peer = *to, .local = l->udp_local, .at = raw, .len = len, .segment = len};
     w->train_open = true;
 }
 
@@ -208,11 +211,12 @@ void vc_udp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, s
 }
 
 /** A datagram that no key of the session seals here: handshakes. */
-static void send_plain(struct vc_worker *w, const struct vc_endpoint *to, const struct vc_ip *local, const uint8_t *bytes,
-                       size_t len)
+static void send_plain(struct vc_worker *w, const struct vc_endpoint *to, const struct vc_ip *local,
+                       const uint8_t *bytes, size_t len)
 {
     int err;
-    struct vc_udp_train t = {.peer = *to, .local = *local, .at = (uint8_t *)(uintptr_t)bytes, .len = len, .segment = len};
+    struct vc_udp_train t = {
+        .peer = *to, .local = *local, .at = (uint8_t *)(uintptr_t)bytes, .len = len, .segment = len};
     if (len == 0)
         return;
     w->count.udp_sends++;
@@ -350,8 +354,8 @@ static bool install(struct vc_live *l, struct vc_dtls_done *done)
     l->udp_max = 0;
     l->udp_errno = 0;
     w->conf.random(&jitter, 1);
-    vc_liveness_init(&live, w->conf.end, w->conf.end == VC_END_CLIENT, l->s.facts.dpd_s, l->s.facts.keepalive_s, jitter % 11,
-                     now);
+    vc_liveness_init(&live, w->conf.end, w->conf.end == VC_END_CLIENT, l->s.facts.dpd_s, l->s.facts.keepalive_s,
+                     jitter % 11, now);
     vc_cstp_init(&l->s.dtls, &live, true, false, l->s.facts.bye_is_logout);
     if (vc_fallback_finished(&l->s.fallback, now) && w->conf.end == VC_END_GATEWAY)
         vc_fallback_hold(&l->s.fallback, now);

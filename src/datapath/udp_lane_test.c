@@ -702,7 +702,8 @@ static void tls_queue_first(void **state)
     rig_free(r);
 }
 
-/* openconnect throws away what comes over UDP while it probes its MTU: data waits for its first packet, or for its silence. */
+/* openconnect throws away what comes over UDP while it probes its MTU: data waits for its first packet, or for its
+ * silence. */
 static void probing_client(void **state)
 {
     struct rig *r = rig_new((struct rig_options){0});
@@ -908,7 +909,8 @@ int main(void)
         cmocka_unit_test(dead_and_back),
         cmocka_unit_test(switch_to_tcp),
         cmocka_unit_test(client_goes_to_tcp),
-        cmocka_unit_test(tls_queue_first), cmocka_unit_test(probing_client),
+        cmocka_unit_test(tls_queue_first),
+        cmocka_unit_test(probing_client),
         cmocka_unit_test(takes_up_a_channel),
         cmocka_unit_test(key_limit),
         cmocka_unit_test(unreachable),

@@ -74,8 +74,8 @@ size_t vc_worker_sessions(const struct vc_worker *w)
     return w->by_id.n;
 }
 
-struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_conf *conf, const struct vc_worker_ops *ops,
-                                void *owner)
+struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_conf *conf,
+                                const struct vc_worker_ops *ops, void *owner)
 {
     struct vc_worker *w = calloc(1, sizeof(*w));
     uint64_t seed[2];
@@ -151,8 +151,8 @@ static bool is_data(const uint8_t *packet, size_t len)
 static bool is_link_local(const struct vc_ip *ip)
 {
     static const uint8_t none[16];
-    return ip->family == VC_FAMILY_V6 && ((ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80) ||
-                                          memcmp(ip->bytes, none, sizeof(none)) == 0);
+    return ip->family == VC_FAMILY_V6 &&
+           ((ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80) || memcmp(ip->bytes, none, sizeof(none)) == 0);
 }
 
 void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len)

@@ -10,9 +10,9 @@
 #include "sys/tun.h"
 #include "sys/udp.h"
 
-/** The data path of one process: a TUN queue, a UDP socket, the TLS connections of its sessions, and one turn of work at
- *  a time: take a batch in, open or seal it in place, give a batch out. It knows no gateway and no client: whoever owns
- *  it hears what happened through the ops. */
+/** The data path of one process: a TUN queue, a UDP socket, the TLS connections of its sessions, and one turn of work
+ * at a time: take a batch in, open or seal it in place, give a batch out. It knows no gateway and no client: whoever
+ * owns it hears what happened through the ops. */
 
 /** Counters of a worker: columns are the name and what one of them is. */
 // clang-format off
@@ -80,16 +80,16 @@ struct vc_worker_ops {
 
 struct vc_worker_conf {
     enum vc_end end;
-    int tun, udp;      /* udp -1: no DTLS; both owned by the worker */
-    unsigned offloads; /* of the TUN */
-    uint8_t dtls_cookie; /* 0 auto, 1 on, 2 off */
+    int tun, udp;              /* udp -1: no DTLS; both owned by the worker */
+    unsigned offloads;         /* of the TUN */
+    uint8_t dtls_cookie;       /* 0 auto, 1 on, 2 off */
     const uint8_t *cookie_key; /* 32 bytes, copied */
     void (*random)(void *to, size_t n);
 };
 
 /** Returns NULL when out of memory. One per process: its buffers are large. */
-struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_conf *conf, const struct vc_worker_ops *ops,
-                                void *owner);
+struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_conf *conf,
+                                const struct vc_worker_ops *ops, void *owner);
 void vc_worker_free(struct vc_worker *w);
 const struct vc_worker_counters *vc_worker_counters(const struct vc_worker *w);
 size_t vc_worker_sessions(const struct vc_worker *w);

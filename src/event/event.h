@@ -105,9 +105,9 @@ struct vc_event_field {
 struct vc_event {
     enum vc_event_id id;
     enum vc_outcome outcome;
-    uint64_t at_ns;   /* wall clock, ns since 1970; set by the maker's process */
-    uint64_t login;   /* 0: none; the portal's or authority's number of the attempt */
-    uint64_t session; /* 0: none; session-id of 1-login 4.7 */
+    uint64_t at_ns;      /* wall clock, ns since 1970; set by the maker's process */
+    uint64_t login;      /* 0: none; the portal's or authority's number of the attempt */
+    uint64_t session;    /* 0: none; session-id of 1-login 4.7 */
     struct vc_fail fail; /* cause NONE where nothing failed */
     unsigned n_fields;
     struct vc_event_field fields[VC_EVENT_FIELDS_MAX];

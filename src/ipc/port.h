@@ -6,8 +6,8 @@
 
 /** One end of a channel between two processes. Messages are checked against the schema before anybody sees them. A
  *  malformed message, a surplus or missing fd, or a peer that stops reading (more than VC_PORT_QUEUE_MAX bytes waiting)
- *  ends the port: `lost` is called once, and the owner decides what that means. A message whose fd finds no place in this
- *  process is lost, the port is not. */
+ *  ends the port: `lost` is called once, and the owner decides what that means. A message whose fd finds no place in
+ * this process is lost, the port is not. */
 struct vc_port {
     int fd; /* -1: closed */
     enum vc_role self, peer;
@@ -22,7 +22,10 @@ struct vc_port {
     void (*lost)(struct vc_port *p, bool malformed);
 };
 
-#define VC_PORT_CLOSED {.fd = -1}
+#define VC_PORT_CLOSED                                                                                                 \
+    {                                                                                                                  \
+        .fd = -1                                                                                                       \
+    }
 #define VC_PORT_QUEUE_MAX (4U << 20)
 
 /** Takes over @fd. The port must not move while it is open. */
@@ -42,7 +45,8 @@ int vc_port_send(struct vc_port *p, const struct vc_msg *m, int fd);
 int vc_port_offer(struct vc_port *p, const struct vc_msg *m);
 /** Handles everything that the peer has sent: its last words, when it has ended. Does not block. */
 void vc_port_drain(struct vc_port *p);
-/** Blocks until the queue is written or the peer is gone or @timeout_ms have passed: for the last words of a process. */
+/** Blocks until the queue is written or the peer is gone or @timeout_ms have passed: for the last words of a process.
+ */
 void vc_port_flush(struct vc_port *p, int timeout_ms);
 
 #endif

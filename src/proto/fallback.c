@@ -6,7 +6,7 @@
 #define PAIR_NS SECOND_NS
 #define HOLD_NS (300 * UINT64_C(1000000)) /* openconnect asks six times, 50 ms apart, for each size */
 #define HOLD_MAX_NS (10 * SECOND_NS)      /* and gives up after ten seconds */
-#define SETTLE_NS SECOND_NS /* late UDP data right after the flip must not undo it */
+#define SETTLE_NS SECOND_NS               /* late UDP data right after the flip must not undo it */
 
 void vc_fallback_init(struct vc_fallback *f, bool dtls_offered, uint32_t switch_to_tcp_s, uint64_t now_ns)
 {

@@ -47,8 +47,9 @@ static inline void vc_fallback_hello(struct vc_fallback *f)
 
 /* Each returns true when the way changed: one event, and the sender first drains its CSTP queue. */
 bool vc_fallback_finished(struct vc_fallback *f, uint64_t now_ns);
-/** Behind a first Finished, at the gateway: openconnect now finds out its MTU and throws away every packet that comes over
- *  UDP meanwhile. Data stays on CSTP until one of its own comes over UDP, or until it has asked nothing for 300 ms. */
+/** Behind a first Finished, at the gateway: openconnect now finds out its MTU and throws away every packet that comes
+ * over UDP meanwhile. Data stays on CSTP until one of its own comes over UDP, or until it has asked nothing for 300 ms.
+ */
 void vc_fallback_hold(struct vc_fallback *f, uint64_t now_ns);
 /** Where a packet goes now. */
 static inline enum vc_way vc_fallback_way(const struct vc_fallback *f, uint64_t now_ns)

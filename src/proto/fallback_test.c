@@ -220,7 +220,8 @@ static void test_hold(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hold), 
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_hold),
         cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_all_pairs),
     };

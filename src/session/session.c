@@ -10,8 +10,8 @@ bool vc_session_facts_sane(const struct vc_session_facts *f)
     return (f->v4.family == VC_FAMILY_V4 || f->v4.family == VC_FAMILY_NONE) &&
            (f->v6.family == VC_FAMILY_NONE || (f->v6.family == VC_FAMILY_V6 && f->v6_len > 0)) && f->v6_len <= 128 &&
            f->cstp_mtu > 0 && f->cstp_mtu <= VC_CSTP_PAYLOAD_MAX && f->dtls_mtu <= VC_CSTP_PAYLOAD_MAX &&
-           f->terms.mode < VC_N_DTLS_MODES && f->terms.aead < VC_N_AEADS &&
-           f->terms.id_len <= sizeof(f->terms.id) && (!dtls || (f->dtls_mtu > 0 && f->terms.id_len > 0));
+           f->terms.mode < VC_N_DTLS_MODES && f->terms.aead < VC_N_AEADS && f->terms.id_len <= sizeof(f->terms.id) &&
+           (!dtls || (f->dtls_mtu > 0 && f->terms.id_len > 0));
 }
 
 void vc_session_wipe(struct vc_session *s)
@@ -116,8 +116,8 @@ void vc_session_unpack(struct vc_session *s, struct vc_reader *r)
     unsigned last = vc_take_u8(r);
     s->late.last = last == 1;
     s->late.seq0 = vc_take_u64(r);
-    bool kinds = s->tcp.kind != VC_CHANNEL_DTLS_1_2 &&
-                 (s->udp.kind == VC_CHANNEL_NONE || s->udp.kind == VC_CHANNEL_DTLS_1_2);
+    bool kinds =
+        s->tcp.kind != VC_CHANNEL_DTLS_1_2 && (s->udp.kind == VC_CHANNEL_NONE || s->udp.kind == VC_CHANNEL_DTLS_1_2);
     if (!vc_session_facts_sane(f) || !kinds || bye > 1 || last > 1 || s->late.seq0 > VC_DTLS_SEQ_END)
         r->bad = true;
     if (r->bad)

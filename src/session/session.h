@@ -40,7 +40,7 @@ struct vc_session {
     struct vc_dtls_late late; /* of the handshake that made udp */
     struct vc_cstp cstp, dtls;
     struct vc_fallback fallback;
-    uint64_t data_ns; /* the last data packet, either direction (idle-timeout) */
+    uint64_t data_ns;  /* the last data packet, either direction (idle-timeout) */
     uint64_t rekey_ns; /* the last KeyUpdate of ours */
 };
 

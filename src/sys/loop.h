@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** The event loop of a process: libev below, one reading of the monotonic clock a turn, and one question "when next?" to
- *  the owner before each sleep. Nobody sets timers behind the loop. */
+/** The event loop of a process: libev below, one reading of the monotonic clock a turn, and one question "when next?"
+ * to the owner before each sleep. Nobody sets timers behind the loop. */
 struct vc_loop {
     struct ev_loop *ev;
     ev_check check;
@@ -17,8 +17,8 @@ struct vc_loop {
 
 /** Who is asked. Both may be NULL. */
 struct vc_loop_owner {
-    uint64_t (*due)(void *owner);                /* monotonic ns of the next thing to do; UINT64_MAX: nothing */
-    void (*tick)(void *owner, uint64_t now_ns);  /* once a turn, after the fds were served */
+    uint64_t (*due)(void *owner);               /* monotonic ns of the next thing to do; UINT64_MAX: nothing */
+    void (*tick)(void *owner, uint64_t now_ns); /* once a turn, after the fds were served */
     void *owner;
 };
 

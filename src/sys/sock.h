@@ -4,8 +4,8 @@
 #include "base/addr.h"
 #include "event/fail.h"
 
-/** A listening TCP socket, non-blocking, SO_REUSEADDR; an empty address means all, IPv6 and IPv4 in one socket where the
- *  host has IPv6. -1 with *fail. */
+/** A listening TCP socket, non-blocking, SO_REUSEADDR; an empty address means all, IPv6 and IPv4 in one socket where
+ * the host has IPv6. -1 with *fail. */
 int vc_sock_listen(const struct vc_endpoint *local, struct vc_fail *fail);
 /** Accepts; non-blocking, close-on-exec, TCP_NODELAY. -1 with errno. */
 int vc_sock_accept(int fd, struct vc_endpoint *peer, struct vc_endpoint *local);

@@ -20,7 +20,8 @@ static inline EVP_PKEY *test_key(const char *kind)
         key = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)strtoul(kind + 4, NULL, 10));
     else if (strncmp(kind, "RSAPSS-", 7) == 0) {
         EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
-        assert_true(EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, atoi(kind + 7)) == 1 &&
+        assert_true(EVP_PKEY_keygen_init(ctx) == 1 &&
+                    EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, (int)strtol(kind + 7, NULL, 10)) == 1 &&
                     EVP_PKEY_generate(ctx, &key) == 1);
         EVP_PKEY_CTX_free(ctx);
     } else if (strncmp(kind, "ED", 2) == 0)

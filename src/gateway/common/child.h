@@ -7,8 +7,8 @@
 
 #define VC_CHILD_RENEWED 10 /* exit status: it asks for a fresh process in its place */
 
-/** What all processes of the gateway but the supervisor share: they begin with nothing but the supervisor's port on fd 3,
- *  get what they need over it (setup messages, then PEER for each neighbour, then START), and end when it closes. */
+/** What all processes of the gateway but the supervisor share: they begin with nothing but the supervisor's port on fd
+ * 3, get what they need over it (setup messages, then PEER for each neighbour, then START), and end when it closes. */
 struct vc_child {
     enum vc_role role;
     struct vc_loop loop;

@@ -111,7 +111,8 @@ void vc_conn_fail(struct vc_conn *c, enum vc_event_id id, const struct vc_fail *
     e.fail = *fail;
     vc_child_emit(&c->portal->child, &e);
     if (c->state == VC_CONN_ADOPTING)
-        (void)shutdown(c->fd, SHUT_RDWR); /* a tunnel process may hold it, too: the client is not left waiting for that */
+        (void)shutdown(c->fd,
+                       SHUT_RDWR); /* a tunnel process may hold it, too: the client is not left waiting for that */
     vc_conn_free(c);
 }
 
@@ -381,7 +382,8 @@ static void on_ready(struct vc_watch *w, bool readable, bool writable)
                 (void)vc_tls_conn_eof(c->tls, &fail);
                 vc_conn_fail(c, VC_EVENT_TLS_FAILED, &fail);
             } else if (c->in_len > 0) {
-                vc_fail_set(&fail, VC_CAUSE_HTTP_PEER_CLOSED, n < 0 ? errno : 0, "after %zu bytes of a request", c->in_len);
+                vc_fail_set(&fail, VC_CAUSE_HTTP_PEER_CLOSED, n < 0 ? errno : 0, "after %zu bytes of a request",
+                            c->in_len);
                 vc_conn_fail(c, VC_EVENT_HTTP_REFUSED, &fail);
             } else {
                 vc_conn_free(c);

@@ -1,4 +1,5 @@
-/* CONNECT, and the hand-over of the connection to a tunnel process (2-tunnel.md 17). The channel is moved, never copied:
+/* CONNECT, and the hand-over of the connection to a tunnel process (2-tunnel.md 17). The channel is moved, never
+ * copied:
  *
  *    portal                        tunnel process
  *    writes the 200, cuts, freezes
@@ -227,7 +228,8 @@ void vc_handover_not_adopted(struct vc_portal *p, uint16_t tunnel, const struct 
     struct vc_fail fail;
     if (!c)
         return;
-    vc_fail_set(&fail, m->NOT_ADOPTED.cause < VC_N_CAUSES ? (enum vc_cause)m->NOT_ADOPTED.cause : VC_CAUSE_HANDOVER_LOST, 0,
+    vc_fail_set(&fail,
+                m->NOT_ADOPTED.cause < VC_N_CAUSES ? (enum vc_cause)m->NOT_ADOPTED.cause : VC_CAUSE_HANDOVER_LOST, 0,
                 "tunnel process %u did not take it", tunnel);
     vc_conn_fail(c, VC_EVENT_CSTP_HANDOVER, &fail);
 }

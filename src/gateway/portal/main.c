@@ -15,8 +15,9 @@ static struct vc_portal portal;
 static int ask_signer(void *arg, uint64_t handshake, uint16_t key, uint16_t scheme, const uint8_t *bytes, size_t len)
 {
     struct vc_portal *p = arg;
-    struct vc_msg m = {.type = VC_IPC_SIGN,
-                       .SIGN = {.handshake = handshake, .key = key, .scheme = scheme, .tbs = {.at = bytes, .len = len}}};
+    struct vc_msg m = {
+        .type = VC_IPC_SIGN,
+        .SIGN = {.handshake = handshake, .key = key, .scheme = scheme, .tbs = {.at = bytes, .len = len}}};
     return vc_port_send(&p->signer, &m, -1);
 }
 

@@ -9,8 +9,8 @@
 #include "wire/connect_request.h"
 #include "wire/http.h"
 
-/** varco-portal: TLS handshakes, HTTP, forms, CONNECT. Holds connections, never a login and never a packet: what it asks
- *  the authority is tracked there, and after CONNECT the connection goes to a tunnel process. */
+/** varco-portal: TLS handshakes, HTTP, forms, CONNECT. Holds connections, never a login and never a packet: what it
+ * asks the authority is tracked there, and after CONNECT the connection goes to a tunnel process. */
 
 #define VC_PORTAL_TUNNELS_MAX 64
 #define VC_PORTAL_GROUPS_MAX 96
@@ -20,13 +20,14 @@
 #define VC_PORTAL_HEAD_S 10
 #define VC_PORTAL_BODY_S 30
 #define VC_PORTAL_IDLE_S 60
-#define VC_PORTAL_ANSWER_S 10  /* of the authority */
-#define VC_PORTAL_ADOPT_S 5    /* of a tunnel process */
+#define VC_PORTAL_ANSWER_S 10 /* of the authority */
+#define VC_PORTAL_ADOPT_S 5   /* of a tunnel process */
 #define VC_PORTAL_CLOSING_S 5
 #define VC_PORTAL_REQUESTS_MAX 100
 #define VC_PORTAL_HALF_OPEN_PER_SOURCE 16
 #define VC_PORTAL_LOGINS_MAX 1000 /* then a fresh process takes its place: what was taken over sees little */
-#define VC_PORTAL_LEAVING_S 10 /* for what is under way; a login goes on over another connection: the authority knows it */
+#define VC_PORTAL_LEAVING_S                                                                                            \
+    10 /* for what is under way; a login goes on over another connection: the authority knows it */
 
 struct vc_portal {
     struct vc_child child;
@@ -40,7 +41,7 @@ struct vc_portal {
     struct vc_watch listen_watch;
     bool accepting;
     unsigned logins;
-    uint64_t leaving_ns; /* no new connections; ends with its last one, or then; 0: serves */
+    uint64_t leaving_ns;      /* no new connections; ends with its last one, or then; 0: serves */
     uint64_t accept_again_ns; /* out of fds: when to try again; 0: no pause */
 
     uint32_t auth_timeout_s;

@@ -75,21 +75,20 @@ static void ask_login(struct vc_conn *c, const struct vc_http_request *req, cons
     unsigned has = (q.has_opaque ? VC_HAS_OPAQUE : 0U) | (q.has_cookie ? VC_HAS_COOKIE : 0U) |
                    (q.has_access ? VC_HAS_ACCESS : 0U) | (q.has_select ? VC_HAS_SELECT : 0U) |
                    (q.has_user ? VC_HAS_USER : 0U) | (q.has_password ? VC_HAS_PASSWORD : 0U);
-    struct vc_msg m = {
-        .type = VC_IPC_LOGIN,
-        .LOGIN = {.conn = c->id,
-                  .kind = (uint8_t)q.kind,
-                  .source = c->source,
-                  .has = (uint8_t)has,
-                  .opaque = q.opaque,
-                  .cookie = q.cookie,
-                  .path = q.path,
-                  .access = q.access,
-                  .select = q.select,
-                  .user = q.user,
-                  .password = {.at = (const uint8_t *)q.password.at, .len = q.password.len},
-                  .agent = agent_of(req),
-                  .version = vc_str_of(doc->version)}};
+    struct vc_msg m = {.type = VC_IPC_LOGIN,
+                       .LOGIN = {.conn = c->id,
+                                 .kind = (uint8_t)q.kind,
+                                 .source = c->source,
+                                 .has = (uint8_t)has,
+                                 .opaque = q.opaque,
+                                 .cookie = q.cookie,
+                                 .path = q.path,
+                                 .access = q.access,
+                                 .select = q.select,
+                                 .user = q.user,
+                                 .password = {.at = (const uint8_t *)q.password.at, .len = q.password.len},
+                                 .agent = agent_of(req),
+                                 .version = vc_str_of(doc->version)}};
     ask(c, &m);
 }
 
@@ -121,7 +120,8 @@ static void handle_page(struct vc_conn *c, const struct vc_http_request *req)
     struct vc_fail fail;
     struct vc_str token = {0}, version;
     struct vc_page page = vc_stub_page(req->path, agent_of(req));
-    struct vc_http_answer a = {.status = 200, .head_only = req->method == VC_HTTP_HEAD, .type = page.type, .body = page.body};
+    struct vc_http_answer a = {
+        .status = 200, .head_only = req->method == VC_HTTP_HEAD, .type = page.type, .body = page.body};
     (void)vc_cookie_find(req, VC_STR("webvpn"), &token);
     switch (page.kind) {
     case VC_PAGE_STUB:

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A bound on what one portal can have signed: it serves at most 512 connections, and a handshake takes one signature. */
+/* A bound on what one portal can have signed: it serves at most 512 connections, and a handshake takes one signature.
+ */
 #define PER_SECOND 2000
 #define PORTALS_MAX 64
 
@@ -16,8 +17,8 @@ static struct vc_keyring *ring;
 
 static struct portal {
     struct vc_port port;
-    uint64_t last;         /* handshake numbers only go up: none is signed twice */
-    uint64_t second;       /* the second of the count */
+    uint64_t last;   /* handshake numbers only go up: none is signed twice */
+    uint64_t second; /* the second of the count */
     unsigned this_second;
 } portals[PORTALS_MAX];
 
@@ -40,7 +41,8 @@ static void on_question(struct vc_port *p, const struct vc_msg *m, int fd)
         vc_fail_set(&fail, VC_CAUSE_SIGNER_REFUSED, 0, "a second signature for one handshake");
     else if (++portal->this_second > PER_SECOND)
         vc_fail_set(&fail, VC_CAUSE_SIGNER_REFUSED, 0, "more than %d signatures a second", PER_SECOND);
-    else if (vc_keyring_sign(ring, m->SIGN.key, m->SIGN.scheme, m->SIGN.tbs.at, m->SIGN.tbs.len, sig, &sig_len, &fail) == 0)
+    else if (vc_keyring_sign(ring, m->SIGN.key, m->SIGN.scheme, m->SIGN.tbs.at, m->SIGN.tbs.len, sig, &sig_len,
+                             &fail) == 0)
         answer.SIGNED.ok = 1;
     if (m->SIGN.handshake > portal->last)
         portal->last = m->SIGN.handshake;

@@ -13,7 +13,7 @@
 static const struct {
     enum vc_role a, b;
 } wires[] = {
-    {VC_ROLE_PORTAL, VC_ROLE_SIGNER},   {VC_ROLE_PORTAL, VC_ROLE_AUTHORITY}, {VC_ROLE_PORTAL, VC_ROLE_TUNNEL},
+    {VC_ROLE_PORTAL, VC_ROLE_SIGNER},      {VC_ROLE_PORTAL, VC_ROLE_AUTHORITY}, {VC_ROLE_PORTAL, VC_ROLE_TUNNEL},
     {VC_ROLE_AUTHORITY, VC_ROLE_VERIFIER}, {VC_ROLE_AUTHORITY, VC_ROLE_TUNNEL}, {VC_ROLE_TUNNEL, VC_ROLE_TUNNEL},
 };
 
@@ -40,8 +40,9 @@ int vc_children_init(struct vc_children *cs, struct vc_loop *loop, const struct 
     (void)snprintf(cs->dir, sizeof(cs->dir), "%s", VC_LIBEXEC);
     (void)snprintf(probe, sizeof(probe), "%s/varco-portal", cs->dir);
     if (access(probe, X_OK) != 0)
-        return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "the gateway's programs are neither in %.60s/libexec nor in %.60s",
-                           n > 0 ? self : "?", VC_LIBEXEC);
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno,
+                           "the gateway's programs are neither in %.60s/libexec nor in %.60s", n > 0 ? self : "?",
+                           VC_LIBEXEC);
     return 0;
 }
 
@@ -168,7 +169,7 @@ void vc_children_reap(struct vc_children *cs)
             continue;
         bool young = vc_clock_mono_ns() - c->started_ns < 1000000000U;
         pid_t pid = c->pid;
-        c->pid = 0; /* reaped: nobody may signal it any more */
+        c->pid = 0;              /* reaped: nobody may signal it any more */
         vc_port_drain(&c->port); /* why it ended, if it could say so */
         vc_port_close(&c->port);
         c->pid = pid;

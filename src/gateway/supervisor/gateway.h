@@ -31,14 +31,14 @@ struct vc_gateway {
     gid_t authority_gid, net_gid;
     bool keep_ids;
 
-    int listener;                /* TCP; -1 */
-    int control;                 /* -1: use-occtl = false */
+    int listener; /* TCP; -1 */
+    int control;  /* -1: use-occtl = false */
     unsigned n_tunnels;
-    int tun[VC_PER_ROLE_MAX];    /* queue of each tunnel process; kept, so that a restarted one goes on with it */
+    int tun[VC_PER_ROLE_MAX]; /* queue of each tunnel process; kept, so that a restarted one goes on with it */
     int udp[VC_PER_ROLE_MAX];
     char device[16];
     unsigned offloads;
-    uint8_t cookie_key[32];      /* of HelloVerifyRequests: the same for all tunnel processes */
+    uint8_t cookie_key[32]; /* of HelloVerifyRequests: the same for all tunnel processes */
     struct vc_nft nft;
     struct {
         char path[128];

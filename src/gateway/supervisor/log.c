@@ -40,8 +40,8 @@ void vc_log_event(const struct vc_log *log, const struct vc_event *e)
         if (localtime_r(&s, &tm))
             n = strftime(line, 64, "%Y-%m-%d %H:%M:%S ", &tm);
     }
-    size_t len = log->json ? vc_event_print_json(e, line, sizeof(line) - 2)
-                           : vc_event_print(e, line + n, sizeof(line) - 2 - n);
+    size_t len =
+        log->json ? vc_event_print_json(e, line, sizeof(line) - 2) : vc_event_print(e, line + n, sizeof(line) - 2 - n);
     if (len == 0)
         return;
     if (!log->to_stderr) {

@@ -1,5 +1,5 @@
-/* varcod: the supervisor. Reads the configuration, opens what only root may open, starts the other processes and watches
- * them. It parses nothing that comes from the network. */
+/* varcod: the supervisor. Reads the configuration, opens what only root may open, starts the other processes and
+ * watches them. It parses nothing that comes from the network. */
 #include "gateway/supervisor/gateway.h"
 
 #include <fcntl.h>

@@ -303,8 +303,8 @@ int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail)
     if (vc_conf_name(g->config_path, g->real_path, name, fail) != 0 ||
         vc_place_open(&g->place, name, g->conf.state_dir, g->conf.occtl_socket_file, g->authority_uid, g->authority_gid,
                       fail) != 0 ||
-        resolve(g, VC_CONF_KEY_LISTEN_HOST, "listen-host", g->conf.listen_host, &g->conf.listen_ip, g->conf.tcp_port, &local,
-                fail) != 0)
+        resolve(g, VC_CONF_KEY_LISTEN_HOST, "listen-host", g->conf.listen_host, &g->conf.listen_ip, g->conf.tcp_port,
+                &local, fail) != 0)
         return -1;
     g->listener = vc_sock_listen(&local, fail);
     if (g->listener < 0)

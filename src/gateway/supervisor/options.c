@@ -5,22 +5,21 @@
 #include <getopt.h>
 #include <stdio.h>
 
-static const char help[] =
-    "varcod: the gateway of Varco, an SSL VPN that speaks the AnyConnect protocol\n"
-    "\n"
-    "usage: varcod [-c FILE] [-f] [-t] [-d N] [-p FILE] [-e | -s]\n"
-    "\n"
-    "  -c, --config=FILE      configuration; without it the first of /etc/varco/varcod.conf,\n"
-    "                         /etc/ocserv/ocserv.conf, /etc/ocserv.conf\n"
-    "  -t, --test-config      check the configuration and end: 0 if it is valid\n"
-    "  -f, --foreground       stay in the foreground; log to stderr\n"
-    "  -d, --debug=N          log level 0..9999, overrides log-level\n"
-    "  -p, --pid-file=FILE    overrides pid-file\n"
-    "  -e, --log-stderr       log to stderr\n"
-    "  -s, --syslog           log to syslog (the default without -f)\n"
-    "      --no-chdir         keep the working directory\n"
-    "  -h, --help             this text\n"
-    "  -v, --version          the version\n";
+static const char help[] = "varcod: the gateway of Varco, an SSL VPN that speaks the AnyConnect protocol\n"
+                           "\n"
+                           "usage: varcod [-c FILE] [-f] [-t] [-d N] [-p FILE] [-e | -s]\n"
+                           "\n"
+                           "  -c, --config=FILE      configuration; without it the first of /etc/varco/varcod.conf,\n"
+                           "                         /etc/ocserv/ocserv.conf, /etc/ocserv.conf\n"
+                           "  -t, --test-config      check the configuration and end: 0 if it is valid\n"
+                           "  -f, --foreground       stay in the foreground; log to stderr\n"
+                           "  -d, --debug=N          log level 0..9999, overrides log-level\n"
+                           "  -p, --pid-file=FILE    overrides pid-file\n"
+                           "  -e, --log-stderr       log to stderr\n"
+                           "  -s, --syslog           log to syslog (the default without -f)\n"
+                           "      --no-chdir         keep the working directory\n"
+                           "  -h, --help             this text\n"
+                           "  -v, --version          the version\n";
 
 int vc_options_read(struct vc_options *o, int argc, char **argv)
 {

@@ -59,8 +59,8 @@ static long holder_of(int fd)
     return pid;
 }
 
-int vc_place_open(struct vc_place *p, const char *name, const char *state_dir, const char *control, uid_t uid, gid_t gid,
-                  struct vc_fail *fail)
+int vc_place_open(struct vc_place *p, const char *name, const char *state_dir, const char *control, uid_t uid,
+                  gid_t gid, struct vc_fail *fail)
 {
     bool made;
     *p = (struct vc_place)VC_PLACE_NONE;
@@ -74,7 +74,8 @@ int vc_place_open(struct vc_place *p, const char *name, const char *state_dir, c
         c >= (int)sizeof(p->control))
         return vc_fail_set(fail, VC_CAUSE_CONFIG, ENAMETOOLONG, "state-dir or occtl-socket-file");
     if (make(p->state, 0700, &made) != 0)
-        return vc_fail_set(fail, VC_CAUSE_STORE, errno, "cannot make %s; another place is set with state-dir", p->state);
+        return vc_fail_set(fail, VC_CAUSE_STORE, errno, "cannot make %s; another place is set with state-dir",
+                           p->state);
     p->state_fd = open(p->state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (p->state_fd < 0)
         return vc_fail_set(fail, VC_CAUSE_STORE, errno, "cannot open %s", p->state);
@@ -82,9 +83,9 @@ int vc_place_open(struct vc_place *p, const char *name, const char *state_dir, c
         int e = errno;
         long pid = holder_of(p->state_fd);
         vc_place_close(p);
-        return e == EWOULDBLOCK
-                   ? vc_fail_set(fail, VC_CAUSE_STORE_LOCKED, 0, "%.80s is held by the gateway with pid %ld", p->state, pid)
-                   : vc_fail_set(fail, VC_CAUSE_STORE, e, "cannot lock %s", p->state);
+        return e == EWOULDBLOCK ? vc_fail_set(fail, VC_CAUSE_STORE_LOCKED, 0,
+                                              "%.80s is held by the gateway with pid %ld", p->state, pid)
+                                : vc_fail_set(fail, VC_CAUSE_STORE, e, "cannot lock %s", p->state);
     }
     struct stat st;
     if (fstat(p->state_fd, &st) != 0 || (st.st_uid != uid && fchown(p->state_fd, uid, gid) != 0) ||

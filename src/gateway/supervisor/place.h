@@ -17,11 +17,14 @@ struct vc_place {
     bool made_run;
 };
 
-#define VC_PLACE_NONE {.state_fd = -1}
+#define VC_PLACE_NONE                                                                                                  \
+    {                                                                                                                  \
+        .state_fd = -1                                                                                                 \
+    }
 
 /** Makes what is missing and locks the store. -1 with *fail: STORE_LOCKED names the pid of who holds it. */
-int vc_place_open(struct vc_place *p, const char *name, const char *state_dir, const char *control, uid_t uid, gid_t gid,
-                  struct vc_fail *fail);
+int vc_place_open(struct vc_place *p, const char *name, const char *state_dir, const char *control, uid_t uid,
+                  gid_t gid, struct vc_fail *fail);
 /** Removes socket and run directory; the store stays. Harmless twice. */
 void vc_place_close(struct vc_place *p);
 

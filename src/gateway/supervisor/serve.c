@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define PASSWORDS_NS 5000000000ULL /* between two looks at the password file, beside inotify */
-#define STOP_S 5 /* clients are told, processes end; then they are killed */
+#define STOP_S 5                   /* clients are told, processes end; then they are killed */
 
 void vc_gateway_emit(struct vc_gateway *g, struct vc_event *e)
 {

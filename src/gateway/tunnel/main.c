@@ -81,8 +81,8 @@ static void on_ended(void *owner, struct vc_live *live, enum vc_live_end how, co
                                             [VC_LIVE_CLOSED] = VC_DOWN_CLOSED};
     struct tunnel *t = owner;
     const struct vc_session *s = vc_live_session(live);
-    struct vc_event e = vc_event_of(VC_EVENT_CSTP_DOWN, how == VC_LIVE_LOST ? VC_OUTCOME_INFO : VC_OUTCOME_OK, 0,
-                                    s->facts.id);
+    struct vc_event e =
+        vc_event_of(VC_EVENT_CSTP_DOWN, how == VC_LIVE_LOST ? VC_OUTCOME_INFO : VC_OUTCOME_OK, 0, s->facts.id);
     e.fail = *why;
     vc_event_number(&e, VC_FIELD_BYTES_IN, s->count.rx_bytes);
     vc_event_number(&e, VC_FIELD_BYTES_OUT, s->count.tx_bytes);
@@ -244,7 +244,8 @@ static void on_authority(struct vc_port *port, const struct vc_msg *m, int fd)
         if (!l || vc_live_session(l)->facts.generation != m->CLOSE.generation)
             break;
         (void)vc_str_copy(m->CLOSE.reason, reason, sizeof(reason));
-        vc_fail_set(&why, m->CLOSE.cause < VC_N_CAUSES ? (enum vc_cause)m->CLOSE.cause : VC_CAUSE_ADMIN, 0, "%s", reason);
+        vc_fail_set(&why, m->CLOSE.cause < VC_N_CAUSES ? (enum vc_cause)m->CLOSE.cause : VC_CAUSE_ADMIN, 0, "%s",
+                    reason);
         vc_live_close(l, m->CLOSE.how == VC_CLOSE_BYE ? reason : NULL, &why);
         break;
     case VC_IPC_COUNT:
@@ -298,7 +299,8 @@ static void take_adopt(struct tunnel *t, uint16_t portal, const struct vc_msg *m
     if (secret)
         memcpy(x->session.facts.terms.secret, m->ADOPT.dtls_secret.at, secret);
     (void)vc_heap_set(&t->deadlines, &x->deadline, t->child.loop.now_ns + OWN_S * 1000000000ULL);
-    answer = (struct vc_msg){.type = VC_IPC_ADOPTED, .ADOPTED = {.ticket = {.at = x->ticket, .len = sizeof(x->ticket)}}};
+    answer =
+        (struct vc_msg){.type = VC_IPC_ADOPTED, .ADOPTED = {.ticket = {.at = x->ticket, .len = sizeof(x->ticket)}}};
     (void)vc_port_send(&t->portals[portal], &answer, -1);
 }
 

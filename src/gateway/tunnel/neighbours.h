@@ -9,11 +9,11 @@
 /** The tunnel processes beside this one, and what belongs to whom. The kernel deals datagrams and packets out by hash:
  *  a session's first ones may arrive elsewhere. What comes to the wrong process is passed to the owner once. */
 #define VC_NEIGHBOURS_MAX 64
-#define VC_CLAIM_S 60           /* datagrams of an address go to their owner; told again while they come */
-#define VC_CLAIM_UNPROVED_S 10  /* from a ClientHello on, until its owner says that it is so */
+#define VC_CLAIM_S 60          /* datagrams of an address go to their owner; told again while they come */
+#define VC_CLAIM_UNPROVED_S 10 /* from a ClientHello on, until its owner says that it is so */
 #define VC_CLAIMS_MAX 16384
-#define VC_EARLY_HELLOS 32      /* ClientHellos that came before their session did */
-#define VC_EARLY_HELLO_MAX 600  /* the largest seen has 293 bytes */
+#define VC_EARLY_HELLOS 32     /* ClientHellos that came before their session did */
+#define VC_EARLY_HELLO_MAX 600 /* the largest seen has 293 bytes */
 #define VC_EARLY_HELLO_NS 1000000000ULL
 #define VC_BROADCASTS_PER_SECOND 200 /* datagrams of which only a key can tell whose they are */
 
