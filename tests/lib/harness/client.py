@@ -1,6 +1,7 @@
 """Debian's openconnect as the client, in a client host's namespace."""
 import os
 import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -32,7 +33,8 @@ class OpenConnect:
         self.told.mkdir()
         self.tun = tun or "tun0"
         self.log = LogFile(folder / "client.log")
-        argv = ["openconnect", "--verbose", "--timestamp", "--non-inter", "--interface", self.tun, "--script", str(SCRIPT)]
+        argv = ["openconnect", "--verbose", "--timestamp", "--non-inter", "--interface", self.tun, "--script",
+                shlex.quote(str(SCRIPT))]
         argv += ["--servercert", gateway.certificate.pin] if pinned else []
         if cookie is not None:
             argv += ["--cookie-on-stdin"]
