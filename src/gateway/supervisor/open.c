@@ -160,7 +160,7 @@ int vc_gateway_read(struct vc_gateway *g, struct vc_fail *fail)
     vc_conf_notes_deinit(&notes);
     if (r != 0 || read_certificate(g, fail) != 0 || check_password_file(g, fail) != 0)
         return -1;
-    return g->options->test ? 0 : find_users(g, fail);
+    return find_users(g, fail);
 }
 
 /** listen-host may be a name; it is resolved once. */
