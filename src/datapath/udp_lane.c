@@ -113,8 +113,8 @@ static void send_trains(struct vc_worker *w)
         if (sent > 0)
             continue;
         struct vc_udp_train *t = &w->trains[done];
-        if (t->segment < t->len && (err == EIO || err == EINVAL)) {
-            /* a card or kernel without segmentation: one by one */
+        if (t->segment < t->len && (err == EIO || err == EINVAL || err == EMSGSIZE)) {
+            /* a card or kernel without segmentation, or the last one alone would fit: one by one */
             for (size_t at = 0; at < t->len; at += t->segment) {
                 struct vc_udp_train one = *t;
                 one.at = t->at + at;
@@ -122,7 +122,7 @@ static void send_trains(struct vc_worker *w)
                 if (vc_udp_send(w->conf.udp, &one, 1, &err) == 1)
                     w->count.udp_out++;
                 else
-                    w->count.dropped_kernel++;
+                    not_sent(w->train_live[done], &one, err);
                 w->count.udp_sends++;
             }
         } else {
