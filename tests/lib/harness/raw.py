@@ -540,17 +540,24 @@ class Dtls:
         self.plain_seq += 1
         return out
 
+    def _ask(self, hello):
+        """Sends it, again and again as UDP wants it, until something comes."""
+        self.sock.settimeout(0.5)
+        for _ in range(10):
+            self.sock.send(hello)
+            try:
+                return dtls_records(self.sock.recv(4096))
+            except TimeoutError:
+                continue
+        raise TimeoutError("no answer to a ClientHello")
+
     def shake(self):
         """The whole handshake, a HelloVerifyRequest obeyed. Returns self."""
-        self.sock.send(self.hello())
-        while True:
-            got = dtls_records(self.sock.recv(4096))
-            if got[0][3][0] == 3:  # HelloVerifyRequest
-                self.message_seq += 1
-                body = got[0][3][12:]
-                self.sock.send(self.hello(body[3 : 3 + body[2]]))
-                continue
-            break
+        got = self._ask(self.hello())
+        if got[0][3][0] == 3:  # HelloVerifyRequest
+            self.message_seq += 1
+            body = got[0][3][12:]
+            got = self._ask(self.hello(body[3 : 3 + body[2]]))
         answer = got[0][3]
         server_random = answer[14:46]
         block = prf("sha256", self.master, b"key expansion", server_random + self.random, 40)
@@ -591,8 +598,6 @@ class Spoofer:
     """Sends UDP datagrams to the gateway's port from any address, out of a host's namespace."""
 
     def __init__(self, host):
-        self._sock = host.socket(socket.AF_INET, socket.SOCK_RAW)
-        self._sock.close()
         with host.inside():
             self._sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 
