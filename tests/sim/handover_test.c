@@ -1,153 +1,50 @@
 /* The hand-over as a tunnel process sees it (2-tunnel.md 17): the real program, with a test in the place of the
  * supervisor, the authority, two portals and the clients. Whoever dies between which two messages: a channel that was
  * not given for good sends no byte, its connection ends, and no fd stays behind. */
+#include "process.h"
 #include "rig.h"
 
-#include "ipc/schema.h"
-#include "sys/fdpass.h"
-#include "sys/spawn.h"
-
-#include <poll.h>
-#include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
-#define PATIENCE_MS 8000
 #define PORTALS 2
 
 struct world {
-    pid_t pid;
-    int supervisor, authority, portal[PORTALS], tun;
+    struct process p;
+    int authority, portal[PORTALS], tun;
     struct rig rig; /* only what clients need of one */
-    struct vc_event events[64];
-    unsigned n_events;
 };
-
-static int close_fd(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-    return *fd = -1;
-}
-
-static void say(int fd, enum vc_role from, const struct vc_msg *m, int pass)
-{
-    static uint8_t buf[131072];
-    struct vc_writer w = vc_writer_to(buf, sizeof(buf));
-    assert_true(vc_ipc_allowed(m->type, from, VC_ROLE_TUNNEL));
-    vc_ipc_pack(m, &w);
-    assert_false(w.bad);
-    assert_int_equal(vc_fdpass_send(fd, buf, vc_written(&w), pass), 0);
-}
-
-/** The next message; NULL: the port closed. Fails when nothing comes. */
-static const struct vc_msg *hear(struct world *w, int fd, enum vc_role to)
-{
-    static uint8_t buf[131072];
-    static struct vc_msg m;
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    int pass;
-    if (poll(&p, 1, PATIENCE_MS) != 1)
-        fail_msg("nothing came for the %s", vc_role_name(to));
-    ssize_t n = vc_fdpass_recv(fd, buf, sizeof(buf), &pass);
-    if (n <= 0)
-        return NULL;
-    assert_int_equal(pass, -1);
-    assert_int_equal(vc_ipc_unpack(&m, VC_ROLE_TUNNEL, to, buf, (size_t)n), 0);
-    if (m.type != VC_IPC_EVENT)
-        return &m;
-    struct vc_reader r = vc_reader_of(m.EVENT.event.at, m.EVENT.event.len);
-    assert_true(w->n_events < 64);
-    vc_event_unpack(&w->events[w->n_events], &r);
-    assert_true(vc_reader_done(&r));
-    assert_int_not_equal(w->events[w->n_events++].fail.cause, VC_CAUSE_UNKNOWN);
-    return hear(w, fd, to);
-}
-
-static const struct vc_msg *expect(struct world *w, int fd, enum vc_role to, enum vc_ipc_type type)
-{
-    const struct vc_msg *m = hear(w, fd, to);
-    if (!m)
-        fail_msg("%s: the port closed", vc_ipc_name(type));
-    if (m->type != type)
-        fail_msg("%s came instead of %s", vc_ipc_name(m->type), vc_ipc_name(type));
-    return m;
-}
-
-static void introduce(struct world *w, enum vc_role role, uint16_t index, int *ours)
-{
-    const struct vc_msg m = {.type = VC_IPC_PEER, .PEER = {.role = (uint8_t)role, .index = index}};
-    int pair[2];
-    assert_int_equal(vc_fdpass_pair(pair), 0);
-    say(w->supervisor, VC_ROLE_SUPERVISOR, &m, pair[1]);
-    (void)close(pair[1]);
-    (void)close_fd(ours);
-    *ours = pair[0];
-}
 
 static void start(struct world *w)
 {
     static const uint8_t key[32] = {1};
-    int port[2], tun[2];
-    struct vc_fail fail;
-    *w = (struct world){.supervisor = -1, .authority = -1, .portal = {-1, -1}, .tun = -1};
+    int tun[2];
+    *w = (struct world){.authority = -1, .portal = {-1, -1}, .tun = -1};
     w->rig.random = 0x1234567;
     rig_now = &w->rig;
     w->rig.n_fds = count_fds();
-    (void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1); /* it cannot be traced, which LeakSanitizer needs */
-    assert_int_equal(vc_fdpass_pair(port), 0);
-    const struct vc_spawn s = {.path = VC_TUNNEL_PROGRAM,
-                               .name = "varco-tunnel",
-                               .keep_ids = true,
-                               .port = port[1],
-                               .cwd = -1,
-                               .with_stderr = true};
-    w->pid = vc_spawn(&s, &fail);
-    assert_true(w->pid > 0);
-    (void)close(port[1]);
-    w->supervisor = port[0];
+    process_start(&w->p, VC_ROLE_TUNNEL, VC_TUNNEL_PROGRAM);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, tun), 0);
     w->tun = tun[0];
     struct vc_msg m = {.type = VC_IPC_TUNNEL_SETUP,
                        .TUNNEL_SETUP = {.count = 1, .cookie_key = {.at = key, .len = sizeof(key)}}};
-    say(w->supervisor, VC_ROLE_SUPERVISOR, &m, -1);
+    process_say(&w->p, w->p.supervisor, VC_ROLE_SUPERVISOR, &m, -1);
     m = (struct vc_msg){.type = VC_IPC_TUN_QUEUE, .TUN_QUEUE = {.device = VC_STR("test")}};
-    say(w->supervisor, VC_ROLE_SUPERVISOR, &m, tun[1]);
+    process_say(&w->p, w->p.supervisor, VC_ROLE_SUPERVISOR, &m, tun[1]);
     (void)close(tun[1]);
-    introduce(w, VC_ROLE_AUTHORITY, 0, &w->authority);
+    process_introduce(&w->p, VC_ROLE_AUTHORITY, 0, &w->authority);
     for (uint16_t i = 0; i < PORTALS; i++)
-        introduce(w, VC_ROLE_PORTAL, i, &w->portal[i]);
-    m = (struct vc_msg){.type = VC_IPC_START};
-    say(w->supervisor, VC_ROLE_SUPERVISOR, &m, -1);
-    (void)expect(w, w->supervisor, VC_ROLE_SUPERVISOR, VC_IPC_READY);
+        process_introduce(&w->p, VC_ROLE_PORTAL, i, &w->portal[i]);
+    process_go(&w->p);
 }
 
-/** It must end in order, or by the signal that it got. */
 static void stop(struct world *w)
 {
-    int status;
-    if (w->pid > 0) {
-        const struct vc_msg m = {.type = VC_IPC_STOP};
-        say(w->supervisor, VC_ROLE_SUPERVISOR, &m, -1);
-        while (hear(w, w->supervisor, VC_ROLE_SUPERVISOR))
-            continue;
-        assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    }
-    (void)close_fd(&w->supervisor);
-    (void)close_fd(&w->authority);
-    (void)close_fd(&w->portal[0]);
-    (void)close_fd(&w->portal[1]);
-    (void)close_fd(&w->tun);
+    process_stop(&w->p);
+    close_fd(&w->authority);
+    close_fd(&w->portal[0]);
+    close_fd(&w->portal[1]);
+    close_fd(&w->tun);
     assert_int_equal(count_fds(), w->rig.n_fds);
-}
-
-static void kill_it(struct world *w)
-{
-    int status;
-    assert_int_equal(kill(w->pid, SIGKILL), 0);
-    assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
-    w->pid = 0;
 }
 
 /** The tunnel process has served all that was said to it before, on whatever port. */
@@ -160,9 +57,9 @@ static void settle(struct world *w)
             continue;
         const struct vc_msg m = {.type = VC_IPC_ADOPT, .ADOPT = {.ticket = {.at = nobody, .len = sizeof(nobody)}}};
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-        say(w->portal[i], VC_ROLE_PORTAL, &m, pair[1]);
+        process_say(&w->p, w->portal[i], VC_ROLE_PORTAL, &m, pair[1]);
         (void)close(pair[1]);
-        const struct vc_msg *a = expect(w, w->portal[i], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED);
+        const struct vc_msg *a = process_expect(&w->p, w->portal[i], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED, NULL);
         assert_memory_equal(a->NOT_ADOPTED.ticket.at, nobody, sizeof(nobody));
         (void)close(pair[0]);
     }
@@ -172,7 +69,7 @@ static unsigned its_fds(const struct world *w)
 {
     char path[64];
     unsigned n = 0;
-    (void)snprintf(path, sizeof(path), "/proc/%d/fd", w->pid);
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd", w->p.pid);
     DIR *d = opendir(path);
     if (!d)
         return 0; /* not root: nobody may look */
@@ -204,7 +101,7 @@ static struct vc_msg expect_of(const struct client *c, int ticket, uint32_t gene
 static void announce(struct world *w, const struct client *c, int ticket, uint32_t generation)
 {
     const struct vc_msg m = expect_of(c, ticket, generation);
-    say(w->authority, VC_ROLE_AUTHORITY, &m, -1);
+    process_say(&w->p, w->authority, VC_ROLE_AUTHORITY, &m, -1);
 }
 
 /** The portal gives the connection away, and keeps nothing of it. What lies behind the CONNECT head asks for an answer,
@@ -225,21 +122,21 @@ static void bring(struct world *w, int portal, struct client *c, int ticket)
                                        .cipher = {.at = b->at, .len = b->len}}};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     c->fd = pair[0];
-    say(w->portal[portal], VC_ROLE_PORTAL, &m, pair[1]);
+    process_say(&w->p, w->portal[portal], VC_ROLE_PORTAL, &m, pair[1]);
     (void)close(pair[1]);
     free(b);
 }
 
 static void adopted(struct world *w, int portal, int ticket)
 {
-    const struct vc_msg *m = expect(w, w->portal[portal], VC_ROLE_PORTAL, VC_IPC_ADOPTED);
+    const struct vc_msg *m = process_expect(&w->p, w->portal[portal], VC_ROLE_PORTAL, VC_IPC_ADOPTED, NULL);
     assert_memory_equal(m->ADOPTED.ticket.at, tickets[ticket], 16);
 }
 
 static void give(struct world *w, int portal, int ticket)
 {
     const struct vc_msg m = {.type = VC_IPC_OWN, .OWN = {.ticket = {.at = tickets[ticket], .len = 16}}};
-    say(w->portal[portal], VC_ROLE_PORTAL, &m, -1);
+    process_say(&w->p, w->portal[portal], VC_ROLE_PORTAL, &m, -1);
 }
 
 static bool readable(const struct client *c, int ms)
@@ -273,7 +170,7 @@ static void expect_patience(struct world *w, struct client *c)
 /** It is up: what was behind the head is answered, in order, under the next record numbers, and packets flow. */
 static void expect_up(struct world *w, struct client *c, uint32_t generation)
 {
-    const struct vc_msg *m = expect(w, w->authority, VC_ROLE_AUTHORITY, VC_IPC_UP);
+    const struct vc_msg *m = process_expect(&w->p, w->authority, VC_ROLE_AUTHORITY, VC_IPC_UP, NULL);
     uint8_t packet[200], got[2048];
     struct pollfd p = {.fd = w->tun, .events = POLLIN};
     assert_int_equal(m->UP.session, c->s.facts.id);
@@ -292,7 +189,7 @@ static void expect_up(struct world *w, struct client *c, uint32_t generation)
 
 static void expect_down(struct world *w, uint64_t session, uint32_t generation, enum vc_down_how how)
 {
-    const struct vc_msg *m = expect(w, w->authority, VC_ROLE_AUTHORITY, VC_IPC_DOWN);
+    const struct vc_msg *m = process_expect(&w->p, w->authority, VC_ROLE_AUTHORITY, VC_IPC_DOWN, NULL);
     assert_int_equal(m->DOWN.session, session);
     assert_int_equal(m->DOWN.generation, generation);
     assert_int_equal(m->DOWN.how, how);
@@ -315,7 +212,7 @@ static void in_order(void **state)
         give(&w, 0, 0);
         expect_up(&w, c, 1);
         assert_true(before == 0 || its_fds(&w) == before + 1);
-        (void)close_fd(&c->fd);
+        close_fd(&c->fd);
         expect_down(&w, c->s.facts.id, 1, VC_DOWN_LOST);
         client_free(c);
     }
@@ -331,15 +228,15 @@ static void announced_late_or_never(void **state)
     (void)state;
     start(&w);
     struct client *c = client_new(&w.rig, RIG_13_AES128, 7), *d = client_new(&w.rig, RIG_13_AES128, 8);
-    assert_int_equal(kill(w.pid, SIGSTOP), 0); /* so that both wait for it */
+    assert_int_equal(kill(w.p.pid, SIGSTOP), 0); /* so that both wait for it */
     announce(&w, c, 0, 1);
     bring(&w, 0, c, 0);
-    assert_int_equal(kill(w.pid, SIGCONT), 0);
+    assert_int_equal(kill(w.p.pid, SIGCONT), 0);
     adopted(&w, 0, 0);
     give(&w, 0, 0);
     expect_up(&w, c, 1);
     bring(&w, 0, d, 1);
-    (void)expect(&w, w.portal[0], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED);
+    (void)process_expect(&w.p, w.portal[0], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED, NULL);
     expect_silence(d);
     give(&w, 0, 1);
     settle(&w);
@@ -363,7 +260,7 @@ static void out_of_order(void **state)
     give(&w, 1, 0); /* another portal knows the ticket */
     expect_patience(&w, c);
     bring(&w, 1, d, 0); /* and brings a connection of its own */
-    (void)expect(&w, w.portal[1], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED);
+    (void)process_expect(&w.p, w.portal[1], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED, NULL);
     expect_silence(d);
     expect_patience(&w, c);
     give(&w, 0, 0);
@@ -373,7 +270,7 @@ static void out_of_order(void **state)
     client_free(d);
     d = client_new(&w.rig, RIG_12_AES128, 7);
     bring(&w, 0, d, 0); /* the ticket is used up */
-    (void)expect(&w, w.portal[0], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED);
+    (void)process_expect(&w.p, w.portal[0], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED, NULL);
     expect_silence(d);
     client_free(c);
     client_free(d);
@@ -398,9 +295,9 @@ static void portal_dies(void **state)
             if (at > 2)
                 give(&w, 0, 0);
             if (!replaced)
-                (void)close_fd(&w.portal[0]);
+                close_fd(&w.portal[0]);
             else
-                introduce(&w, VC_ROLE_PORTAL, 0, &w.portal[0]);
+                process_introduce(&w.p, VC_ROLE_PORTAL, 0, &w.portal[0]);
             if (at == 0) { /* it was announced: the next portal may bring it */
                 bring(&w, 1, c, 0);
                 adopted(&w, 1, 0);
@@ -440,13 +337,13 @@ static void tunnel_dies(void **state)
             give(&w, 0, 0);
             expect_up(&w, c, 1);
         }
-        kill_it(&w);
+        process_kill(&w.p);
         if (at == 0) {
             const struct vc_msg *m;
-            while ((m = hear(&w, w.portal[0], VC_ROLE_PORTAL)))
+            while ((m = process_hear(&w.p, w.portal[0], VC_ROLE_PORTAL, NULL)))
                 assert_int_equal(m->type, VC_IPC_ADOPTED); /* it may have come so far */
         } else {
-            assert_null(hear(&w, w.portal[0], VC_ROLE_PORTAL));
+            assert_null(process_hear(&w.p, w.portal[0], VC_ROLE_PORTAL, NULL));
         }
         expect_silence(c);
         client_free(c);
@@ -469,9 +366,9 @@ static void authority_takes_it_back(void **state)
         settle(&w);
         bring(&w, 0, c, 0);
         adopted(&w, 0, 0);
-        say(w.authority, VC_ROLE_AUTHORITY, &other, -1);
+        process_say(&w.p, w.authority, VC_ROLE_AUTHORITY, &other, -1);
         if (at == 1)
-            say(w.authority, VC_ROLE_AUTHORITY, &close, -1);
+            process_say(&w.p, w.authority, VC_ROLE_AUTHORITY, &close, -1);
         if (at == 1) {
             expect_silence(c);
             give(&w, 0, 0);
@@ -571,16 +468,16 @@ static void malformed(void **state)
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
         c->fd = pair[0];
         if (k < 4) {
-            say(w.portal[0], VC_ROLE_PORTAL, &m, pair[1]);
+            process_say(&w.p, w.portal[0], VC_ROLE_PORTAL, &m, pair[1]);
             (void)close(pair[1]);
-            (void)expect(&w, w.portal[0], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED);
+            (void)process_expect(&w.p, w.portal[0], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED, NULL);
             const struct vc_msg close = {.type = VC_IPC_CLOSE, .CLOSE = {.session = 7, .generation = 1}};
-            say(w.authority, VC_ROLE_AUTHORITY, &close, -1); /* the ticket may be announced again */
+            process_say(&w.p, w.authority, VC_ROLE_AUTHORITY, &close, -1); /* the ticket may be announced again */
         } else { /* not of the schema at all: the port ends, and whatever was on its way over it */
             (void)vc_fdpass_send(w.portal[0], junk, sizeof(junk), pair[1]);
             (void)close(pair[1]);
-            assert_null(hear(&w, w.portal[0], VC_ROLE_PORTAL));
-            (void)close_fd(&w.portal[0]);
+            assert_null(process_hear(&w.p, w.portal[0], VC_ROLE_PORTAL, NULL));
+            close_fd(&w.portal[0]);
         }
         expect_silence(c);
         client_free(c);
@@ -613,13 +510,13 @@ static void announced_nonsense(void **state)
             m.EXPECT.v4 = m.EXPECT.v6;
         else if (k == 4)
             m.EXPECT.ticket.len = 15;
-        say(w.authority, VC_ROLE_AUTHORITY, &m, -1);
+        process_say(&w.p, w.authority, VC_ROLE_AUTHORITY, &m, -1);
         if (k == 5)
-            say(w.authority, VC_ROLE_AUTHORITY, &m, -1); /* twice the same */
+            process_say(&w.p, w.authority, VC_ROLE_AUTHORITY, &m, -1); /* twice the same */
     }
     settle(&w);
     bring(&w, 0, c, 0);
-    (void)expect(&w, w.portal[0], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED);
+    (void)process_expect(&w.p, w.portal[0], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED, NULL);
     expect_silence(c);
     client_free(c);
     c = client_new(&w.rig, RIG_12_AES128, 7);
@@ -627,12 +524,9 @@ static void announced_nonsense(void **state)
     adopted(&w, 0, 1);
     give(&w, 0, 1);
     expect_up(&w, c, 1);
-    (void)close_fd(&c->fd);
+    close_fd(&c->fd);
     stop(&w);
-    unsigned notices = 0;
-    for (unsigned i = 0; i < w.n_events; i++)
-        notices += w.events[i].id == VC_EVENT_PROCESS_NOTICE;
-    assert_int_equal(notices, 5);
+    assert_int_equal(process_events(&w.p, VC_EVENT_PROCESS_NOTICE, VC_CAUSE_IPC_MALFORMED), 5);
     client_free(c);
 }
 
@@ -649,8 +543,8 @@ static void new_authority(void **state)
     adopted(&w, 0, 0);
     give(&w, 0, 0);
     expect_up(&w, c, 3);
-    introduce(&w, VC_ROLE_AUTHORITY, 0, &w.authority);
-    const struct vc_msg *m = expect(&w, w.authority, VC_ROLE_AUTHORITY, VC_IPC_UP);
+    process_introduce(&w.p, VC_ROLE_AUTHORITY, 0, &w.authority);
+    const struct vc_msg *m = process_expect(&w.p, w.authority, VC_ROLE_AUTHORITY, VC_IPC_UP, NULL);
     assert_true(m->UP.session == 7 && m->UP.generation == 3);
     client_free(c);
     stop(&w);
@@ -671,13 +565,13 @@ static void out_of_fds(void **state)
     adopted(&w, 0, 0);
     give(&w, 0, 0);
     expect_up(&w, c, 1);
-    assert_int_equal(prlimit(w.pid, RLIMIT_NOFILE, NULL, &all), 0);
+    assert_int_equal(prlimit(w.p.pid, RLIMIT_NOFILE, NULL, &all), 0);
     few = all;
     few.rlim_cur = 3;
-    assert_int_equal(prlimit(w.pid, RLIMIT_NOFILE, &few, NULL), 0);
+    assert_int_equal(prlimit(w.p.pid, RLIMIT_NOFILE, &few, NULL), 0);
     bring(&w, 0, d, 1);
     expect_silence(d); /* the fd never arrived */
-    assert_int_equal(prlimit(w.pid, RLIMIT_NOFILE, &all, NULL), 0);
+    assert_int_equal(prlimit(w.p.pid, RLIMIT_NOFILE, &all, NULL), 0);
     settle(&w); /* the port is still there */
     struct buf *b = calloc(1, sizeof(*b));
     put_frame(c, b, VC_CSTP_DPD_REQ, "still", 5);

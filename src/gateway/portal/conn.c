@@ -479,39 +479,43 @@ static void begin(struct vc_portal *p, int fd, const struct vc_endpoint *source,
     vc_child_emit(&p->child, &e);
 }
 
-/** All places are taken: any one of those that nobody would miss goes, so that a flood of them cannot keep the others
- *  out (docs/threats.md: random early refusal). False: there is none. */
-static bool make_room(struct vc_portal *p)
+/** Any one of those that nobody would miss: where all places are taken it goes, so that a flood of them cannot keep the
+ *  others out (docs/threats.md: random early refusal). NULL: there is none. */
+static struct vc_conn *dispensable(struct vc_portal *p)
 {
     size_t start = p->by_id.cap ? (size_t)(vc_random_u64() % p->by_id.cap) : 0, at = start;
     bool around = start == 0;
     for (;;) {
         struct vc_conn *c = vc_map_next(&p->by_id, &at);
         if (!c && around)
-            return false;
+            return NULL;
         if (!c) {
             around = true;
             at = 0;
             continue;
         }
         bool idle = c->state == VC_CONN_REQUEST && c->in_len == 0 && !c->form_sent && c->session == 0;
-        if (c->state != VC_CONN_HANDSHAKE && !idle && !c->lingers)
-            continue;
-        if (!c->lingers) {
-            struct vc_event e = vc_conn_event(c, VC_EVENT_TLS_FAILED, VC_OUTCOME_REFUSED);
-            vc_fail_set(&e.fail, VC_CAUSE_TOO_MANY, 0, "%u connections, and more come", p->max_connections);
-            vc_child_emit(&p->child, &e);
-        }
-        vc_conn_free(c);
-        return true;
+        if (c->state == VC_CONN_HANDSHAKE || idle || c->lingers)
+            return c;
     }
+}
+
+static void dispense_with(struct vc_conn *c)
+{
+    if (!c->lingers) {
+        struct vc_event e = vc_conn_event(c, VC_EVENT_TLS_FAILED, VC_OUTCOME_REFUSED);
+        vc_fail_set(&e.fail, VC_CAUSE_TOO_MANY, 0, "%u connections, and more come", c->portal->max_connections);
+        vc_child_emit(&c->portal->child, &e);
+    }
+    vc_conn_free(c);
 }
 
 void vc_conn_accept(struct vc_portal *p)
 {
     for (int i = 0; i < 16; i++) {
         struct vc_endpoint source, local;
-        if (p->by_id.n >= p->max_connections && !make_room(p)) { /* others wait in the backlog until one ends */
+        struct vc_conn *goes = p->by_id.n >= p->max_connections ? dispensable(p) : NULL;
+        if (p->by_id.n >= p->max_connections && !goes) { /* others wait in the backlog until one ends */
             p->accepting = false;
             vc_watch_set(&p->listen_watch, false, false);
             return;
@@ -525,9 +529,12 @@ void vc_conn_accept(struct vc_portal *p)
             }
             return;
         }
-        if (half_open_of(p, &source.ip) >= VC_PORTAL_HALF_OPEN_PER_SOURCE)
+        if (half_open_of(p, &source.ip) >= VC_PORTAL_HALF_OPEN_PER_SOURCE) {
             refuse(p, fd, &source, "16 half-open connections from this source");
-        else
-            begin(p, fd, &source, &local);
+            continue;
+        }
+        if (goes)
+            dispense_with(goes);
+        begin(p, fd, &source, &local);
     }
 }
