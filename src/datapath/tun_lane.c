@@ -198,6 +198,12 @@ static void on_tun(struct vc_watch *watch, bool readable, bool writable)
     for (int i = 0; i < VC_WORKER_TUN_BUFFERS; i++)
         frames[i].at = w->tun_in[i];
     int n = vc_tun_read(w->conf.tun, frames, VC_WORKER_TUN_BUFFERS);
+    if (n < 0) { /* somebody removed the device: its fd would be ready for ever */
+        struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, 0, 0);
+        vc_fail_set(&e.fail, VC_CAUSE_SYSTEM, errno, "the TUN is gone, no packets flow any more");
+        vc_watch_stop(&w->tun_watch);
+        w->ops->emit(w->owner, &e);
+    }
     if (n <= 0)
         return;
     w->count.tun_reads += (uint64_t)n;

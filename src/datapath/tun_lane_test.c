@@ -315,12 +315,30 @@ static void strays(void **state)
     rig_free(r);
 }
 
+/* The device is removed under us: told once, and the loop does not spin. */
+static void tun_removed(void **state)
+{
+    struct rig *r = rig_new((struct rig_options){.no_udp = true});
+    struct client *c = client_on(r, false, 7);
+    (void)state;
+    (void)close(r->tun);
+    r->tun = -1;
+    for (int i = 0; i < 10; i++)
+        rig_turn(r);
+    assert_int_equal(count_events(r, VC_EVENT_PROCESS_NOTICE), 1);
+    send_frame(c, VC_CSTP_DPD_REQ, "x", 1); /* the rest goes on */
+    expect_frame(c, VC_CSTP_DPD_RESP, "x", 1);
+    client_free(c);
+    rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_for_the_client), cmocka_unit_test(joined_for_the_kernel),
         cmocka_unit_test(wrong_source),       cmocka_unit_test(leases_by_prefix),
         cmocka_unit_test(too_large),          cmocka_unit_test(strays),
+        cmocka_unit_test(tun_removed),
     };
     return cmocka_run_group_tests_name("datapath/tun_lane", tests, NULL, NULL);
 }

@@ -124,8 +124,10 @@ int vc_tun_read(int fd, struct vc_tun_frame *frames, size_t n)
         ssize_t len = read(fd, frames[got].at, VC_TUN_FRAME_MAX);
         if (len < 0 && errno == EINTR)
             continue;
-        if (len < 0)
-            return got > 0 || errno == EAGAIN ? (int)got : -1;
+        if (len == 0)
+            errno = ENODEV; /* whatever stands in for a TUN has closed its end */
+        if (len <= 0)
+            return got > 0 || (len < 0 && errno == EAGAIN) ? (int)got : -1;
         if (len <= VC_TUN_HDR)
             continue;
         frames[got++].len = (size_t)len;

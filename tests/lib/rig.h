@@ -225,7 +225,8 @@ RIG_API void rig_pass(struct rig *r, uint64_t ns)
 RIG_API void rig_free(struct rig *r)
 {
     vc_worker_free(r->w);
-    (void)close(r->tun);
+    if (r->tun >= 0)
+        (void)close(r->tun);
     ev_check_stop(r->loop.ev, &r->clock);
     vc_loop_deinit(&r->loop);
     assert_int_equal(count_fds(), r->n_fds);
