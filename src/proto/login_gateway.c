@@ -391,7 +391,6 @@ void vc_login_request(struct vc_login *l, const struct vc_login_policy *policy, 
         begin(l, policy, q->vhost, &q->source, now_ns);
     else if (++l->rounds > VC_LOGIN_ROUNDS && q->kind != VC_AUTH_LOGOUT) {
         out->cause = VC_CAUSE_TOO_MANY_ROUNDS;
-        out->then = VC_CAUSE_TOO_MANY_ROUNDS;
         refuse(l, policy, VC_LOGIN_ERROR_FAILED, out);
         return;
     }

@@ -154,7 +154,7 @@ struct vc_login_out {
     uint64_t drop; /* see store() above */
     struct vc_login_answer answer;
     enum vc_cause cause; /* for the event of this step (group.form, user.answer, user.refused ...); NONE: all is well */
-    enum vc_cause then;  /* a REFUSE that a limit caused: TOO_MANY_TRIES or TOO_MANY_ROUNDS, beside the cause */
+    enum vc_cause then;  /* a REFUSE that a limit caused beside the cause: TOO_MANY_TRIES */
     bool state_mismatch; /* also an event user.state-mismatch */
     bool unknown_group;  /* also an event group.unknown: a group-select or a URL named none of ours */
     bool group_chosen;   /* also an event group.chosen */

@@ -324,6 +324,7 @@ static void rounds(void **state)
     vc_login_request(&l, &plain, &q, 99, START, &out);
     assert_int_equal(out.what, VC_LOGIN_REFUSE);
     assert_int_equal(out.cause, VC_CAUSE_TOO_MANY_ROUNDS);
+    assert_int_equal(out.then, VC_CAUSE_NONE); /* or it would be told twice */
     assert_int_equal(l.state, VC_LOGIN_OVER);
     assert_true(out.drop == VC_LOGIN_ROUNDS);
 }
