@@ -228,17 +228,17 @@ def test_no_session_of_tls_12_is_resumed(stage):
     """The session id of an earlier connection is not taken up, and no ticket is given."""
     with Tls(stage.host, "1.2") as first:
         first.ask(get())
-        session = first.ssl.session
-        assert not session.has_ticket
+        session, context = first.ssl.session, first.context
+    assert session.id and not session.has_ticket
 
-        def attack(stage):
-            with Tls(stage.host, "1.2", shake=False) as tls:
-                # the context must be the one of the session
-                tls.ssl = first.context.wrap_bio(tls._in, tls._out, session=session)
-                tls.shake()
-                return tls.ssl.session_reused, tls.ask(get(headers="Connection: close\r\n")).status
+    def attack(stage):
+        with Tls(stage.host, "1.2", shake=False) as tls:
+            # the context must be the one of the session
+            tls.ssl = context.wrap_bio(tls._in, tls._out, session=session)
+            tls.shake()
+            return tls.ssl.session_reused, tls.ask(get(headers="Connection: close\r\n")).status
 
-        stage.run(attack, (False, 200), [], times=5)
+    stage.run(attack, (False, 200), [], times=5)
 
 
 def psk(early=False):
@@ -830,6 +830,62 @@ def test_a_login_that_succeeded_gives_no_second_token(stage):
             return b"session-token" in again.body
     stage.run(attack, False, [("user.refused", "login-expired"), ("cstp.session-ended", "logout")], times=6,
               keeps_kib=FORM_KIB)
+
+
+def test_rounds_of_a_login_are_bounded(stage):
+    """Answers that are none: 32 requests, then it is over."""
+    def attack(stage):
+        with Tls(stage.host) as tls:
+            answer = tls.ask(post(BODY))
+            for n in range(1, 40):
+                if b"<form" not in answer.body:
+                    return n, b"error" in answer.body
+                answer = tls.ask(post(reply(raw.opaque_of(answer), user="", password="x")))
+        return None
+    events = [("user.refused", "credentials-missing")] * 31 + [("user.refused", "too-many-rounds")]
+    stage.run(attack, (33, True), events, times=2, keeps_kib=FORM_KIB)
+
+
+def test_ninety_logins_at_once(stage):
+    """Each is answered: refused, or told to try again. Nobody waits for ever."""
+    def begin(_):
+        tls = Tls(stage.host)
+        return tls, raw.opaque_of(tls.ask(post(BODY)))
+
+    def attack(stage):
+        with ThreadPoolExecutor(8) as pool:
+            logins = list(pool.map(begin, range(90)))
+        try:
+            for tls, opaque in logins:
+                tls.send(post(reply(opaque, password="wrong")))
+            texts = {re.search(rb"Login failed|gateway is busy", tls.answer(15).body)[0] for tls, _ in logins}
+            return texts - {b"Login failed", b"gateway is busy"} or "answered"
+        finally:
+            for tls, _ in logins:
+                tls.close()
+
+    stage.run(attack, "answered", None, times=1, keeps_kib=90 * FORM_KIB)
+
+
+@pytest.mark.limit(180)
+def test_a_flood_of_forms_is_bounded(stage):
+    """4096 logins wait for their client, no more; one that was answered is kept before those that were not."""
+    def ask(n):
+        for _ in range(n // 99):
+            with Tls(stage.host) as tls:
+                for _ in range(99):
+                    assert tls.ask(post(BODY)).status == 200
+
+    with stage.undisturbed():
+        with Tls(stage.host) as tls:
+            opaque = raw.opaque_of(tls.ask(post(reply(raw.opaque_of(tls.ask(post(BODY))), password="wrong"))))
+        ask(5000)
+        memory = stage.memory_kib()
+        ask(2000)
+        assert stage.memory_kib() - memory < 512
+        with Tls(stage.host) as tls:
+            done = tls.ask(post(reply(opaque)))
+            raw.log_out(stage.host, re.search(rb"<session-token>([^<]+)", done.body)[1].decode())
 
 
 COOKIE = "A" * 43

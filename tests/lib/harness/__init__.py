@@ -7,5 +7,7 @@ gateway   the gateway under test: configuration, users, start, stop, log, events
 client    openconnect in a namespace: start, signals, log, what its script was told
 traffic   pings that count, transfers with checksums
 proc      what /proc tells about processes
+raw       a client whose every byte is the test's own
+hostile   the stage on which hostile input is tried beside honest sessions
 wait      until(): every wait is for a condition and has a deadline
 """
