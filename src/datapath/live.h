@@ -16,6 +16,7 @@
 #define VC_SEAL_MAX 64     /* sealed in one call */
 #define VC_OLD_KEYS_NS 5000000000ULL
 #define VC_EARLY_MAX 8
+#define VC_EARLY_LEN 2048
 #define VC_EARLY_NS 1000000000ULL
 #define VC_CLOSING_NS 2000000000ULL
 #define VC_NEVER UINT64_MAX
@@ -28,10 +29,10 @@ struct vc_pending {
     struct vc_ip local;
     unsigned n_early;
     uint64_t early_ns;
-    struct {
-        uint16_t len;
-        uint8_t bytes[2048];
-    } early[VC_EARLY_MAX]; /* data that overtook the Finished */
+    struct vc_early {
+        size_t len;
+        uint8_t bytes[];
+    } * early[VC_EARLY_MAX]; /* data that overtook the Finished: own, rarely there */
 };
 
 struct vc_live {

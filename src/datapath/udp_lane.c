@@ -240,15 +240,28 @@ static void send_flight(struct vc_live *l, const struct vc_endpoint *to, const s
 
 /* ---- the channel comes and goes ---- */
 
+/** Forgets all but the first @keep datagrams that came too early. */
+static void drop_early(struct vc_pending *p, unsigned keep)
+{
+    while (p->n_early > keep)
+        free(p->early[--p->n_early]);
+}
+
+static void free_pending(struct vc_pending *p)
+{
+    drop_early(p, 0);
+    vc_dtls_gateway_wipe(&p->machine);
+    vc_wipe(p, sizeof(*p));
+    free(p);
+}
+
 static void drop_pending(struct vc_live *l)
 {
     if (!l->pending)
         return;
     if (!vc_endpoint_eq(&l->pending->peer, &l->udp_peer))
         release(l, &l->pending->peer);
-    vc_dtls_gateway_wipe(&l->pending->machine);
-    vc_wipe(l->pending, sizeof(*l->pending));
-    free(l->pending);
+    free_pending(l->pending);
     l->pending = NULL;
 }
 
@@ -490,13 +503,15 @@ static size_t open_datagram(struct vc_live *l, uint8_t *datagram, size_t len)
 static bool early(struct vc_pending *p, const uint8_t *datagram, size_t len, uint64_t now)
 {
     if (p->n_early == 0 || now - p->early_ns > VC_EARLY_NS) {
-        p->n_early = 0;
+        drop_early(p, 0);
         p->early_ns = now;
     }
-    if (p->n_early == VC_EARLY_MAX || len > sizeof(p->early[0].bytes))
+    struct vc_early *e = p->n_early < VC_EARLY_MAX && len <= VC_EARLY_LEN ? malloc(sizeof(*e) + len) : NULL;
+    if (!e)
         return false;
-    p->early[p->n_early].len = (uint16_t)len;
-    memcpy(p->early[p->n_early++].bytes, datagram, len);
+    e->len = len;
+    memcpy(e->bytes, datagram, len);
+    p->early[p->n_early++] = e;
     return true;
 }
 
@@ -641,12 +656,10 @@ static enum advance advance(struct vc_live *l, const struct vc_udp_train *t, uin
             if (out.used < len)
                 (void)open_datagram(l, datagram + out.used, len - out.used);
             for (unsigned i = 0; i < n && has_keys(l); i++) {
-                (void)open_datagram(l, finished->early[i].bytes, finished->early[i].len);
+                (void)open_datagram(l, finished->early[i]->bytes, finished->early[i]->len);
                 vc_coalesce_flush(&w->coalescer); /* its packets are borrowed from what goes now */
             }
-            vc_dtls_gateway_wipe(&finished->machine);
-            vc_wipe(finished, sizeof(*finished));
-            free(finished);
+            free_pending(finished);
         } else {
             vc_fail_set(&why, VC_CAUSE_NO_MEMORY, 0, "keys");
             failed(l, &why);
@@ -799,7 +812,7 @@ bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
         /* perhaps it is for the keys that are up */
         if (sealed && at_pending && how != FINISHED && has_keys(l) && open_datagram(l, datagram, len) > 0 &&
             how == KEPT && l->pending)
-            l->pending->n_early--; /* it was */
+            drop_early(l->pending, l->pending->n_early - 1); /* it was */
     }
     struct vc_live *l = by_peer(w, &t->peer);
     if (l && !l->closing)

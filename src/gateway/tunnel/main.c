@@ -1,6 +1,7 @@
 /* varco-tunnel: the data path of the gateway. Takes connections that the authority announced and a portal brings, moves
  * packets, tells what became of them. It parses CSTP frames, TLS and DTLS records and handshakes from shared secrets,
  * and IP headers: nothing else. */
+#include "crypto/selftest.h"
 #include "crypto/wipe.h"
 #include "datapath/worker.h"
 #include "gateway/common/child.h"
@@ -462,6 +463,9 @@ static int start(struct vc_child *child, struct vc_fail *fail)
                                   .dtls_cookie = t->dtls_cookie,
                                   .cookie_key = t->cookie_key,
                                   .random = vc_random};
+    const char *failed = vc_crypto_selftest();
+    if (failed)
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "%s: the cipher libraries do not give the known answers", failed);
     if (t->tun < 0)
         return vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "tunnel process without a TUN queue");
     t->worker = t->neighbours.worker = vc_worker_new(&child->loop, &conf, &ops, t);
