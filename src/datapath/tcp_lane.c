@@ -162,18 +162,27 @@ void vc_tcp_lane_flush(struct vc_worker *w)
         push(l, w->tcp_stage, len);
 }
 
-uint8_t *vc_tcp_lane_room(struct vc_live *l, size_t len)
+/** Where @len bytes of plaintext go, behind what the turn staged for this session; what was staged for another leaves
+ *  first, and may end that one. NULL: this one ended, or so much never fits. */
+static uint8_t *stage(struct vc_live *l, size_t len)
 {
     struct vc_worker *w = l->w;
-    if (l->closing || (l->out_len > VC_TCP_UNSENT_MAX && w->conf.end == VC_END_GATEWAY))
+    size_t need = vc_tls_overhead(out_of(l)) + len;
+    if (need > sizeof(w->tcp_stage))
         return NULL;
-    size_t need = vc_tls_overhead(out_of(l)) + VC_CSTP_HEADER + len;
-    if (w->tcp_live != l || w->tcp_staged + need > sizeof(w->tcp_stage))
+    while (w->tcp_live && (w->tcp_live != l || w->tcp_staged + need > sizeof(w->tcp_stage)))
         vc_tcp_lane_flush(w);
-    if (l->closing || need > sizeof(w->tcp_stage))
-        return NULL; /* flushing found the connection broken */
+    if (l->closing || l->mute)
+        return NULL;
     w->tcp_live = l;
     return w->tcp_stage + w->tcp_staged + vc_tls_head(out_of(l));
+}
+
+uint8_t *vc_tcp_lane_room(struct vc_live *l, size_t len)
+{
+    if (l->closing || (l->out_len > VC_TCP_UNSENT_MAX && l->w->conf.end == VC_END_GATEWAY))
+        return NULL;
+    return stage(l, VC_CSTP_HEADER + len);
 }
 
 void vc_tcp_lane_seal(struct vc_live *l, struct vc_tls_record *recs, size_t n)
@@ -206,28 +215,25 @@ void vc_tcp_lane_seal(struct vc_live *l, struct vc_tls_record *recs, size_t n)
 /** One record of any type, sealed behind what the turn staged, whatever waits already. */
 static void put_record(struct vc_live *l, uint8_t type, const uint8_t *bytes, size_t len)
 {
-    struct vc_worker *w = l->w;
-    if (w->tcp_live != l || w->tcp_staged + vc_tls_overhead(out_of(l)) + len > sizeof(w->tcp_stage))
-        vc_tcp_lane_flush(w);
-    if (l->closing || l->mute)
-        return;
-    w->tcp_live = l;
-    uint8_t *body = w->tcp_stage + w->tcp_staged + vc_tls_head(out_of(l));
+    uint8_t *body = stage(l, len);
     struct vc_tls_record rec = {.type = type, .body = body, .len = len};
+    if (!body)
+        return;
     memcpy(body, bytes, len);
     vc_tcp_lane_seal(l, &rec, 1);
 }
 
 void vc_tcp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, size_t len)
 {
-    static uint8_t frame[VC_CSTP_HEADER + VC_CSTP_PAYLOAD_MAX];
-    if (!vc_cstp_header_write(frame, type, len))
-        return;
     if (l->out_len > VC_TCP_UNSENT_MAX && type != VC_CSTP_DISCONNECT)
         return; /* who asks without reading does not fill our memory */
+    uint8_t *body = len <= VC_CSTP_PAYLOAD_MAX ? stage(l, VC_CSTP_HEADER + len) : NULL;
+    struct vc_tls_record rec = {.type = VC_TLS_DATA, .body = body, .len = VC_CSTP_HEADER + len};
+    if (!body || !vc_cstp_header_write(body, type, len))
+        return;
     if (len > 0)
-        memcpy(frame + VC_CSTP_HEADER, payload, len);
-    put_record(l, VC_TLS_DATA, frame, VC_CSTP_HEADER + len);
+        memcpy(body + VC_CSTP_HEADER, payload, len);
+    vc_tcp_lane_seal(l, &rec, 1);
 }
 
 static void send_alert(struct vc_live *l, uint8_t level, uint8_t description)
