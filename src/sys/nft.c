@@ -53,7 +53,7 @@ int vc_nft_masquerade(struct vc_nft *nft, const char *device, const struct vc_pr
                       const struct vc_prefix *pool6, struct vc_fail *fail)
 {
     char text[2048], p4[VC_PREFIX_TEXT], p6[VC_PREFIX_TEXT], answer[2048];
-    int from;
+    int from = -1;
     struct vc_writer w = vc_writer_to(text, sizeof(text));
     vc_prefix_print(pool4, p4);
     vc_prefix_print(pool6, p6);
