@@ -14,7 +14,7 @@ from harness.hostile import FORM_KIB, asked, bytes_sent, seen, stage, stage_of_m
 from harness.raw import ALERT, CCS, DATA, HANDSHAKE, Hello, Tls, Wire, get, message, post, record, reply
 from harness.wait import until
 
-pytestmark = [pytest.mark.varcod_only("its limits and events")]
+pytestmark = [pytest.mark.varcod_only("its limits and events"), pytest.mark.core]
 
 
 def table(rows):
@@ -83,7 +83,8 @@ NO_HANDSHAKE = [
     ("a version that does not exist", hello(versions=(0x0399,)), "alert 70, closed", "tls-version"),
     ("no common suite, 1.2", hello(versions=(0x0303,), suites=(0x002F, 0x000A, 0xC013)), "alert 40, closed",
      "tls-no-shared-suite"),
-    ("no common suite, 1.3", hello(versions=(0x0304,), suites=(0x1304, 0x1305)), "alert 40, closed", "tls-no-shared-suite"),
+    ("no common suite, 1.3", hello(versions=(0x0304,), suites=(0x1304, 0x1305)), "alert 40, closed",
+     "tls-no-shared-suite"),
     ("no common group", hello(extensions={10: b"\0\2\x01\x00", 51: b"\0\0"}, versions=(0x0304,)), "alert 40, closed",
      "tls-no-shared-suite"),
     ("no common signature scheme", hello(extensions={13: b"\0\2\x02\x01"}), "alert 40, closed", "tls-no-shared-suite"),
@@ -177,7 +178,7 @@ def spoiled_finished(version):
             while (out := tls.step()) == b"":
                 tls.feed()
             out = out or tls._out.read()
-            tls.wire.send(out[:-1] + bytes([out[-1] ^ 1]))
+            tls.wire.send(changed(out))
             tls.wire.got = b""
             return seen(tls.wire.drain())
     return attack
@@ -293,9 +294,13 @@ def test_renegotiation_is_refused(stage):
     stage.run(attack, (ALERT, b"\1\x64", b"HTTP/1.1 200"), [])
 
 
+def changed(data):
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 @pytest.mark.parametrize("what, cause", table([
-    ("a record that was changed", lambda tls: (lambda r: r[:-1] + bytes([r[-1] ^ 1]))(tls.record(b"GET /")), "tls-record"),
+    ("a record that was changed", lambda tls: changed(tls.record(b"GET /")), "tls-record"),
     ("a record twice", lambda tls: (lambda r: r + r)(tls.record(b"GET /")), "tls-record"),
     ("a record left out", lambda tls: (tls.record(b"G"), tls.record(b"ET /"))[1], "tls-record"),
     ("a record in the clear", lambda tls: record(DATA, b"GET / HTTP/1.1\r\n\r\n"), "tls-record"),
@@ -473,7 +478,7 @@ HTTP = [
     ("a bare LF in a header", head("GET / HTTP/1.1", "Host: x", "X: a\nContent-Length: 5"), 400, MALFORMED),
     ("a folded line", head("GET / HTTP/1.1", "Host: x", "X: a", " b: c"), 400, MALFORMED),
     ("a line folded by a tab", head("GET / HTTP/1.1", "Host: x", "X: a", "\tContent-Length: 5"), 400, MALFORMED),
-    ("a blank before the colon", head("POST / HTTP/1.1", "Host: x", f"Content-Length : {L}", body=BODY), 400, MALFORMED),
+    ("a blank before the colon", framed(f"Content-Length : {L}"), 400, MALFORMED),
     ("a header without a colon", head("GET / HTTP/1.1", "Host: x", "nonsense"), 400, MALFORMED),
     ("a header without a name", head("GET / HTTP/1.1", "Host: x", ": v"), 400, MALFORMED),
     ("NUL in a header", head("GET / HTTP/1.1", "Host: x", "X: a\0b"), 400, MALFORMED),
@@ -547,7 +552,7 @@ SERVED = [
     ("headers in any case", b"GET " + raw.STUB.encode() + b" HTTP/1.1\r\nhOST:x\r\ncONNECTION:\tCLOSE \r\n\r\n", 200),
     ("an encoded path", get("/1/%62inaries/update.txt", "Connection: close\r\n"), 200),
     ("a query", get(raw.STUB + "?a=%00&b=../..", "Connection: close\r\n"), 200),
-    ("bytes above 127 in a header", get(headers="X-A: \xe9\xff\r\nConnection: close\r\n").decode().encode("latin-1"), 200),
+    ("bytes above 127 in a header", get(headers="X-A: @\r\nConnection: close\r\n").replace(b"@", b"\xe9\xff"), 200),
     ("HEAD", head(f"HEAD {raw.STUB} HTTP/1.1", "Host: x", "Connection: close"), 200),
 ]
 
@@ -708,7 +713,8 @@ XML = [
     ("an unknown type", doc(root=ROOT.replace("init", "no-such-type")), UNEXPECTED),
     ("no type", doc(root='<config-auth client="vpn">'), UNEXPECTED),
     ("another root", b"<html><body/></html>", UNEXPECTED),
-    ("another root's namespace", doc(root="<x:config-auth xmlns:x='y' type='init'>", end="</x:config-auth>"), UNEXPECTED),
+    ("another root's namespace", doc(root="<x:config-auth xmlns:x='y' type='init'>", end="</x:config-auth>"),
+     UNEXPECTED),
     ("cut in the middle", doc("<x>a</x>")[:-20], BAD_XML),
     ("cut before its end", doc()[:-1], BAD_XML),
     ("two roots", doc() + doc(declaration=""), BAD_XML),
@@ -813,8 +819,8 @@ def test_two_replies_at_once(stage):
             one.send(post(reply(opaque, password="wrong")))
             two.send(post(reply(opaque, password="wrong")))
             return tuple(sorted(re.search(rb"Login (\w+)", t.answer().body)[1] for t in (one, two)))
-    stage.run(attack, (b"expired", b"failed"), [("user.refused", "password"), ("user.refused", "login-expired")], times=6,
-              keeps_kib=2 * FORM_KIB)
+    events = [("user.refused", "password"), ("user.refused", "login-expired")]
+    stage.run(attack, (b"expired", b"failed"), events, times=6, keeps_kib=2 * FORM_KIB)
 
 
 def test_a_login_that_succeeded_gives_no_second_token(stage):
@@ -880,9 +886,8 @@ def test_a_flood_of_forms_is_bounded(stage):
         with Tls(stage.host) as tls:
             opaque = raw.opaque_of(tls.ask(post(reply(raw.opaque_of(tls.ask(post(BODY))), password="wrong"))))
         ask(5000)
-        memory = stage.memory_kib()
-        ask(2000)
-        assert stage.memory_kib() - memory < 512
+        with stage.bounded(64):
+            ask(2000)
         with Tls(stage.host) as tls:
             done = tls.ask(post(reply(opaque)))
             raw.log_out(stage.host, re.search(rb"<session-token>([^<]+)", done.body)[1].decode())

@@ -504,7 +504,8 @@ def client_hello(session, *, random=None, cookie=b"", suites=(AES128_GCM,), vers
 
 
 def hello_datagram(session, *, record_version=DTLS12, message_seq=0, record_seq=0, **kw):
-    return dtls_record(HANDSHAKE, dtls_message(1, client_hello(session, **kw), message_seq), 0, record_seq, record_version)
+    hello = dtls_message(1, client_hello(session, **kw), message_seq)
+    return dtls_record(HANDSHAKE, hello, 0, record_seq, record_version)
 
 
 def dtls_records(datagram):
