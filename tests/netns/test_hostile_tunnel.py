@@ -507,7 +507,7 @@ def test_connects_all_at_once(stage, token):
             for tls, _ in tunnels:
                 tls.close()
 
-    stage.run(attack, True, None, times=3, keeps_kib=64)
+    stage.run(attack, True, None, times=3)
 
 
 # -- packets ----------------------------------------------------------------------------------------------------------
