@@ -25,11 +25,6 @@ class Pings:
                                        stdout=out, stderr=subprocess.STDOUT, env=os.environ | {"LC_ALL": "C"})
         self.sent = self.received = None
 
-    @property
-    def path(self):
-        """What ping prints."""
-        return self._out
-
     def replies(self):
         return self._out.read_text().count("icmp_seq=")
 
