@@ -79,6 +79,7 @@ class Stage:
                         sock.sendto(bytes(size + i % 3), (netns.GATEWAY4, 443))
 
     def end(self):
+        self.check()
         for honest in self.honest.values():
             honest.pings.stop()
         for c in self.clients:
