@@ -233,7 +233,8 @@ static void take_field(struct vc_event *e, struct vc_reader *r)
 {
     struct vc_event_field *f = &e->fields[e->n_fields];
     unsigned field = vc_take_u8(r);
-    uint8_t fingerprint[4];
+    uint8_t fingerprint[4] = {0};
+    char digits[2 * sizeof(fingerprint) + 1];
     if (field >= VC_N_FIELDS) {
         r->bad = true;
         return;
@@ -252,7 +253,9 @@ static void take_field(struct vc_event *e, struct vc_reader *r)
         break;
     case SECRET:
         take_text(r, f->text, sizeof(f->text));
-        if (!vc_hex_decode(vc_str_of(f->text), fingerprint, sizeof(fingerprint)))
+        (void)vc_hex_decode(vc_str_of(f->text), fingerprint, sizeof(fingerprint));
+        vc_hex_encode(fingerprint, sizeof(fingerprint), digits);
+        if (strcmp(f->text, digits) != 0) /* not eight digits, or not as the setter writes them */
             r->bad = true;
         break;
     }
