@@ -35,6 +35,14 @@ struct vc_pending {
     } * early[VC_EARLY_MAX]; /* data that overtook the Finished: own, rarely there */
 };
 
+/** An address that records of the session came from, and that is not the session's until an answer comes from there. */
+struct vc_probe {
+    struct vc_endpoint peer; /* family NONE: none */
+    struct vc_ip local;
+    uint64_t since_ns, asked_ns;
+    uint64_t seq; /* an answer to what was asked has at least this number */
+};
+
 struct vc_live {
     struct vc_session s;
     struct vc_worker *w;
@@ -63,18 +71,20 @@ struct vc_live {
     struct vc_endpoint udp_peer; /* where DTLS goes; family NONE: nowhere */
     struct vc_ip udp_local;      /* the address of ours that the client uses */
     uint16_t udp_suite;
-    uint16_t udp_max; /* datagrams of this size did not leave: they go over TLS; 0: none did not */
-    int udp_errno;    /* nothing leaves for udp_peer: told when the turn is over */
+    uint16_t udp_max;      /* datagrams of this size did not leave: they go over TLS; 0: none did not */
+    int udp_errno;         /* nothing leaves for udp_peer: told when the turn is over */
+    uint64_t udp_asked_ns; /* our last DPD-REQ to udp_peer, unless its answer came; 0: none */
     uint64_t moved_ns;
+    struct vc_probe probe;
     struct vc_aead *udp_in, *udp_out;
     struct vc_dtls_dir old_in; /* keys before the last handshake, for what is still on its way */
     struct vc_replay old_window;
     struct vc_aead *old_aead;
     uint64_t old_until_ns;
     struct vc_pending *pending;
-    uint64_t hello_second_ns; /* 4 hellos a second */
-    unsigned hellos;
-    uint64_t alert_ns; /* the last alert of a handshake */
+    uint64_t hello_second_ns;          /* 4 hellos a second of each kind */
+    unsigned hellos, hellos_elsewhere; /* from its own IP addresses, and from others: these take nothing from those */
+    uint64_t alert_ns;                 /* the last alert of a handshake */
 };
 
 struct vc_worker {
@@ -163,18 +173,27 @@ void vc_tcp_lane_tick(struct vc_live *l, uint64_t now_ns);
 /** DISCONNECT with @bye, unless it is NULL, and close_notify; nothing where the channel is mute. */
 void vc_tcp_lane_goodbye(struct vc_live *l, const char *bye);
 
+/* udp_trains.c */
+void vc_udp_trains_flush(struct vc_worker *w);              /* all that the turn gathered, and the stage is empty */
+void vc_udp_trains_send(struct vc_worker *w);               /* the same, but what is staged stays where it is */
+uint8_t *vc_udp_trains_room(struct vc_live *l, size_t len); /* where @len bytes go, the type byte first */
+/** Adds one sealed record, which lies behind all that was staged. */
+void vc_udp_trains_add(struct vc_live *l, const struct vc_endpoint *to, const struct vc_ip *local, uint8_t *raw,
+                       size_t len);
+/** A datagram that no key of the session seals here, at once: handshakes. */
+void vc_udp_trains_plain(struct vc_worker *w, const struct vc_endpoint *to, const struct vc_ip *local,
+                         const uint8_t *bytes, size_t len);
+
 /* udp_lane.c */
 void vc_udp_lane_open(struct vc_worker *w);
 /** A session that came with a DTLS channel goes on with it. */
 int vc_udp_lane_resume(struct vc_live *l, struct vc_fail *fail);
-void vc_udp_lane_flush(struct vc_worker *w);
 /** Data goes this way. Asked for each packet, since time changes the answer: at the move TLS is drained first. */
 bool vc_udp_lane_up(struct vc_live *l);
 bool vc_udp_lane_carries(const struct vc_live *l, size_t len); /* a packet of this size does not go over TLS instead */
-/** Seals records that lie one behind the other from vc_udp_lane_room on, and adds them to the turn's trains. Those that
- *  the key does not seal any more are lost, and the lane is not up afterwards. */
+/** Seals records that lie one behind the other from vc_udp_trains_room on, and adds them to the turn's trains. Those
+ * that the key does not seal any more are lost, and the lane is not up afterwards. */
 void vc_udp_lane_seal(struct vc_live *l, struct vc_dtls_record *recs, size_t n);
-uint8_t *vc_udp_lane_room(struct vc_live *l, size_t len); /* where @len bytes go, the type byte first */
 void vc_udp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, size_t len);
 bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *train, bool forwarded);
 void vc_udp_lane_tick(struct vc_live *l, uint64_t now_ns);

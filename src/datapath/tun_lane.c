@@ -43,7 +43,7 @@ static void send_one(void *live, uint8_t *packet, size_t len)
 {
     struct vc_live *l = live;
     if (vc_udp_lane_up(l)) {
-        uint8_t *room = vc_udp_lane_room(l, 1 + len);
+        uint8_t *room = vc_udp_trains_room(l, 1 + len);
         struct vc_dtls_record rec = {.type = VC_DTLS_DATA, .body = room, .len = 1 + len};
         room[0] = VC_CSTP_DATA;
         memcpy(room + 1, packet, len);
@@ -140,7 +140,7 @@ static void over_udp(struct vc_live *l, struct vc_cut *cut)
         }
         size_t n = 0, bytes = 0, batch = batch_of(1 + largest + head + VC_AEAD_TAG, VC_UDP_STAGE / 2);
         /* all of a batch lies one behind the other, so that it can be one train */
-        uint8_t *body = vc_udp_lane_room(l, (1 + largest + head + VC_AEAD_TAG) * batch);
+        uint8_t *body = vc_udp_trains_room(l, (1 + largest + head + VC_AEAD_TAG) * batch);
         while (n < batch && (len = vc_cut_next(cut, body + 1, largest)) > 0) {
             body[0] = VC_CSTP_DATA;
             recs[n++] = (struct vc_dtls_record){.type = VC_DTLS_DATA, .body = body, .len = 1 + len};

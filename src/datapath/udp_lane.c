@@ -5,7 +5,6 @@
 #include "crypto/hash.h"
 #include "crypto/wipe.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #define STRANGERS_PER_SECOND 100 /* datagrams from one unknown source that are looked at */
@@ -13,7 +12,9 @@
 #define HELLOS_BUSY 200          /* of all sessions, a second: more are asked for a cookie first */
 #define HOUR_NS 3600000000000ULL
 #define CANDIDATES_MAX 8
-#define MOVE_NS 2000000000ULL
+#define MOVE_NS 2000000000ULL   /* between two moves, and between a question there and one here */
+#define PROBE_NS 500000000ULL   /* between two questions to an address that is not yet the session's */
+#define PROBED_NS 5000000000ULL /* then it is a stranger's again */
 
 static struct vc_live *by_peer(const struct vc_worker *w, const struct vc_endpoint *e)
 {
@@ -29,11 +30,13 @@ static int claim(struct vc_live *l, const struct vc_endpoint *e)
     return vc_map_put(&l->w->by_peer, key, l);
 }
 
-static void release(struct vc_live *l, const struct vc_endpoint *e)
+/** The session leaves an address, unless something else of it is there: the channel, a handshake, a probe. */
+static void release(struct vc_live *l, struct vc_endpoint e)
 {
     uint8_t key[VC_ENDPOINT_KEY];
-    vc_endpoint_key(e, key);
-    if (e->ip.family && vc_map_get(&l->w->by_peer, key) == l)
+    vc_endpoint_key(&e, key);
+    if (e.ip.family && !vc_endpoint_eq(&l->udp_peer, &e) && !vc_endpoint_eq(&l->probe.peer, &e) &&
+        !(l->pending && vc_endpoint_eq(&l->pending->peer, &e)) && vc_map_get(&l->w->by_peer, key) == l)
         (void)vc_map_remove(&l->w->by_peer, key);
 }
 
@@ -82,91 +85,6 @@ static void emit(struct vc_live *l, enum vc_event_id id, enum vc_outcome outcome
 
 /* ---- out ---- */
 
-/** A train was not taken. What to do about it waits for the end of the turn: the session is in the middle of something.
- */
-static void not_sent(struct vc_live *l, const struct vc_udp_train *t, int err)
-{
-    l->w->count.dropped_kernel += (t->len + t->segment - 1) / t->segment;
-    if (err == EAGAIN || err == ENOBUFS || err == ENOMEM)
-        return; /* lost, as on any path */
-    if (err == EMSGSIZE) {
-        if (l->udp_max == 0 || t->segment < l->udp_max)
-            l->udp_max = (uint16_t)t->segment;
-        return;
-    }
-    l->udp_errno = err;
-    vc_live_rearm(l);
-}
-
-static void send_trains(struct vc_worker *w)
-{
-    size_t done = 0, n = w->n_trains;
-    w->n_trains = 0;
-    w->train_open = false;
-    while (done < n) {
-        int err;
-        size_t sent = vc_udp_send(w->conf.udp, w->trains + done, n - done, &err);
-        w->count.udp_sends++;
-        for (size_t i = done; i < done + sent; i++)
-            w->count.udp_out += (w->trains[i].len + w->trains[i].segment - 1) / w->trains[i].segment;
-        done += sent;
-        if (sent > 0)
-            continue;
-        struct vc_udp_train *t = &w->trains[done];
-        if (t->segment < t->len && (err == EIO || err == EINVAL || err == EMSGSIZE)) {
-            /* a card or kernel without segmentation, or the last one alone would fit: one by one */
-            for (size_t at = 0; at < t->len; at += t->segment) {
-                struct vc_udp_train one = *t;
-                one.at = t->at + at;
-                one.len = one.segment = t->len - at < t->segment ? t->len - at : t->segment;
-                if (vc_udp_send(w->conf.udp, &one, 1, &err) == 1)
-                    w->count.udp_out++;
-                else
-                    not_sent(w->train_live[done], &one, err);
-                w->count.udp_sends++;
-            }
-        } else {
-            not_sent(w->train_live[done], t, err);
-        }
-        done++;
-    }
-}
-
-void vc_udp_lane_flush(struct vc_worker *w)
-{
-    if (w->n_trains > 0)
-        send_trains(w);
-    w->udp_staged = 0;
-}
-
-uint8_t *vc_udp_lane_room(struct vc_live *l, size_t len)
-{
-    struct vc_worker *w = l->w;
-    size_t head = vc_dtls_head((enum vc_aead_alg)l->s.udp.dtls.out.alg);
-    if (w->udp_staged + head + len + VC_AEAD_TAG > sizeof(w->udp_stage))
-        vc_udp_lane_flush(w);
-    return w->udp_stage + w->udp_staged + head;
-}
-
-/** Adds one sealed record, which lies behind all that was staged. */
-static void couple(struct vc_live *l, const struct vc_endpoint *to, uint8_t *raw, size_t len)
-{
-    struct vc_worker *w = l->w;
-    struct vc_udp_train *t = w->n_trains > 0 ? &w->trains[w->n_trains - 1] : NULL;
-    if (t && w->train_open && w->train_live[w->n_trains - 1] == l && t->at + t->len == raw && len <= t->segment &&
-        t->len + len <= VC_UDP_TRAIN_MAX && t->len / t->segment < VC_UDP_SEGMENTS_MAX && vc_endpoint_eq(&t->peer, to)) {
-        t->len += len;
-        w->train_open = len == t->segment; /* a shorter one is the last */
-        return;
-    }
-    if (w->n_trains == VC_UDP_BATCH)
-        send_trains(w);
-    w->train_live[w->n_trains] = l;
-    w->trains[w->n_trains++] =
-        (struct vc_udp_train){.peer = *to, .local = l->udp_local, .at = raw, .len = len, .segment = len};
-    w->train_open = true;
-}
-
 void vc_udp_lane_seal(struct vc_live *l, struct vc_dtls_record *recs, size_t n)
 {
     struct vc_worker *w = l->w;
@@ -175,7 +93,7 @@ void vc_udp_lane_seal(struct vc_live *l, struct vc_dtls_record *recs, size_t n)
     if (!is_spent(l, out)) {
         size_t sealed = vc_dtls_seal(out, l->udp_out, recs, n);
         for (size_t i = 0; i < sealed; i++)
-            couple(l, &l->udp_peer, recs[i].raw, recs[i].raw_len);
+            vc_udp_trains_add(l, &l->udp_peer, &l->udp_local, recs[i].raw, recs[i].raw_len);
         if (sealed > 0)
             w->udp_staged = (size_t)(recs[sealed - 1].raw + recs[sealed - 1].raw_len - w->udp_stage);
         vc_cstp_sent(&l->s.dtls, data, vc_worker_now(w));
@@ -193,7 +111,7 @@ static void put_record(struct vc_live *l, uint8_t type, const uint8_t *bytes, si
 {
     if (!has_keys(l) || len > VC_DTLS_PLAIN_MAX)
         return;
-    uint8_t *room = vc_udp_lane_room(l, len);
+    uint8_t *room = vc_udp_trains_room(l, len);
     struct vc_dtls_record rec = {.type = type, .body = room, .len = len};
     memcpy(room, bytes, len);
     vc_udp_lane_seal(l, &rec, 1);
@@ -207,23 +125,9 @@ void vc_udp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, s
     plain[0] = type;
     if (len > 0)
         memcpy(plain + 1, payload, len);
+    if (type == VC_CSTP_DPD_REQ)
+        l->udp_asked_ns = vc_worker_now(l->w);
     put_record(l, VC_DTLS_DATA, plain, 1 + len);
-}
-
-/** A datagram that no key of the session seals here: handshakes. */
-static void send_plain(struct vc_worker *w, const struct vc_endpoint *to, const struct vc_ip *local,
-                       const uint8_t *bytes, size_t len)
-{
-    int err;
-    struct vc_udp_train t = {
-        .peer = *to, .local = *local, .at = (uint8_t *)(uintptr_t)bytes, .len = len, .segment = len};
-    if (len == 0)
-        return;
-    w->count.udp_sends++;
-    if (vc_udp_send(w->conf.udp, &t, 1, &err) == 1)
-        w->count.udp_out++;
-    else
-        w->count.dropped_kernel++;
 }
 
 /** What a handshake has to say. Its alerts: one a second (2-tunnel.md 9.8). */
@@ -235,7 +139,7 @@ static void send_flight(struct vc_live *l, const struct vc_endpoint *to, const s
         return;
     if (out->alert)
         l->alert_ns = now;
-    send_plain(l->w, to, local, out->datagram, out->len);
+    vc_udp_trains_plain(l->w, to, local, out->datagram, out->len);
 }
 
 /* ---- the channel comes and goes ---- */
@@ -259,17 +163,31 @@ static void drop_pending(struct vc_live *l)
 {
     if (!l->pending)
         return;
-    if (!vc_endpoint_eq(&l->pending->peer, &l->udp_peer))
-        release(l, &l->pending->peer);
+    struct vc_endpoint there = l->pending->peer;
     free_pending(l->pending);
     l->pending = NULL;
+    release(l, there);
 }
 
-/** The channel leaves its address, which stays the session's where a handshake runs there. */
-static void leave_peer(struct vc_live *l)
+static void drop_probe(struct vc_live *l)
 {
-    if (!l->pending || !vc_endpoint_eq(&l->pending->peer, &l->udp_peer))
-        release(l, &l->udp_peer);
+    struct vc_endpoint there = l->probe.peer;
+    l->probe = (struct vc_probe){0};
+    release(l, there);
+}
+
+/** The channel goes to @to from now on; NULL: nowhere. */
+static void move_peer(struct vc_live *l, const struct vc_endpoint *to, const struct vc_ip *local)
+{
+    struct vc_endpoint before = l->udp_peer;
+    l->udp_peer = to ? *to : (struct vc_endpoint){0};
+    if (to)
+        l->udp_local = *local;
+    l->udp_max = 0;
+    l->udp_errno = 0;
+    l->udp_asked_ns = 0;
+    drop_probe(l);
+    release(l, before);
 }
 
 static void drop_old(struct vc_live *l)
@@ -284,13 +202,11 @@ static void drop_old(struct vc_live *l)
 static void close_channel(struct vc_live *l)
 {
     drop_old(l);
-    leave_peer(l);
+    move_peer(l, NULL, NULL);
     vc_aead_free(l->udp_in);
     vc_aead_free(l->udp_out);
     l->udp_in = l->udp_out = NULL;
     vc_channel_wipe(&l->s.udp);
-    l->udp_peer = (struct vc_endpoint){0};
-    l->udp_errno = 0;
     (void)vc_fallback_closed(&l->s.fallback);
 }
 
@@ -302,7 +218,7 @@ void vc_udp_lane_close(struct vc_live *l, bool say_so)
         put_record(l, VC_DTLS_ALERT, close_notify, sizeof(close_notify));
     }
     if (w->n_trains > 0)
-        send_trains(w); /* trains name the session */
+        vc_udp_trains_send(w); /* trains name the session */
     drop_pending(l);
     close_channel(l);
 }
@@ -350,12 +266,9 @@ static bool install(struct vc_live *l, struct vc_dtls_done *done)
         l->old_until_ns = now + VC_OLD_KEYS_NS;
         vc_aead_free(l->udp_out);
     }
-    if (!vc_endpoint_eq(&l->udp_peer, &l->pending->peer))
-        release(l, &l->udp_peer);
     l->udp_in = in;
     l->udp_out = out;
-    l->udp_peer = l->pending->peer;
-    l->udp_local = l->pending->local;
+    move_peer(l, &l->pending->peer, &l->pending->local);
     (void)claim(l, &l->udp_peer);
     l->s.udp.kind = VC_CHANNEL_DTLS_1_2;
     l->s.udp.mtu = l->s.facts.dtls_mtu;
@@ -364,8 +277,6 @@ static bool install(struct vc_live *l, struct vc_dtls_done *done)
     l->s.udp.dtls.out = done->send;
     l->s.udp.dtls.window = done->window;
     l->s.late = done->late;
-    l->udp_max = 0;
-    l->udp_errno = 0;
     w->conf.random(&jitter, 1);
     vc_liveness_init(&live, w->conf.end, w->conf.end == VC_END_CLIENT, l->s.facts.dpd_s, l->s.facts.keepalive_s,
                      jitter % 11, now);
@@ -412,7 +323,53 @@ void vc_udp_lane_act(struct vc_live *l, const struct vc_cstp_out *out)
     }
 }
 
-static void take(struct vc_live *l, const struct vc_dtls_record *rec)
+/** The client's address changed without a word (NAT): the channel follows where an answer to our question came from.
+ *  Whoever copies a record and is faster than it has no key to answer with. A client answers without what was asked, so
+ *  an answer counts only where no other question of ours is open. */
+static void answered(struct vc_live *l, const struct vc_dtls_record *rec, const struct vc_endpoint *from)
+{
+    struct vc_worker *w = l->w;
+    uint64_t now = vc_worker_now(w);
+    if (vc_endpoint_eq(from, &l->udp_peer))
+        l->udp_asked_ns = 0;
+    if (!vc_endpoint_eq(from, &l->probe.peer) || rec->seq < l->probe.seq ||
+        (l->udp_asked_ns != 0 && now - l->udp_asked_ns < MOVE_NS))
+        return;
+    struct vc_ip local = l->probe.local;
+    move_peer(l, from, &local);
+    l->s.udp.peer = *from;
+    l->moved_ns = now;
+    (void)claim(l, from);
+    w->count.moved_peer++;
+    struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_MOVED, VC_OUTCOME_OK);
+    char text[VC_ENDPOINT_TEXT];
+    vc_endpoint_print(from, text);
+    vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(text));
+    w->ops->emit(w->owner, &e);
+}
+
+/** Something authentic and newer than all came from an address that is not the session's: whoever is there is asked for
+ *  a sign of life, with no more bytes than came. */
+static void ask_there(struct vc_live *l)
+{
+    static const uint8_t question[1] = {VC_CSTP_DPD_REQ};
+    struct vc_worker *w = l->w;
+    uint64_t now = vc_worker_now(w);
+    if ((l->probe.asked_ns != 0 && now - l->probe.asked_ns < PROBE_NS) || is_spent(l, &l->s.udp.dtls.out))
+        return;
+    struct vc_dtls_record rec = {
+        .type = VC_DTLS_DATA, .body = vc_udp_trains_room(l, sizeof(question)), .len = sizeof(question)};
+    memcpy(rec.body, question, sizeof(question));
+    if (vc_dtls_seal(&l->s.udp.dtls.out, l->udp_out, &rec, 1) != 1)
+        return;
+    vc_udp_trains_add(l, &l->probe.peer, &l->probe.local, rec.raw, rec.raw_len);
+    w->udp_staged = (size_t)(rec.raw + rec.raw_len - w->udp_stage);
+    l->probe.asked_ns = now;
+    l->probe.seq = l->s.udp.dtls.in.seq;
+}
+
+/** @from: where it came from; NULL where that moves nothing. */
+static void take(struct vc_live *l, const struct vc_dtls_record *rec, const struct vc_endpoint *from)
 {
     struct vc_worker *w = l->w;
     struct vc_dtls_out flight = {0};
@@ -424,6 +381,8 @@ static void take(struct vc_live *l, const struct vc_dtls_record *rec)
             emit(l, VC_EVENT_DTLS_UP, VC_OUTCOME_INFO, VC_CAUSE_NONE, "");
             w->ops->dtls(w->owner, l, true);
         }
+        if (out.what == VC_CSTP_HEARD && from)
+            answered(l, rec, from);
         vc_udp_lane_act(l, &out);
         break;
     case VC_DTLS_HANDSHAKE: /* the client's Finished again: our last flight was lost */
@@ -439,7 +398,7 @@ static void take(struct vc_live *l, const struct vc_dtls_record *rec)
 }
 
 /** Opens what was gathered; the records may end the channel on their way. Returns how many were authentic and new. */
-static size_t open_batch(struct vc_live *l, size_t n)
+static size_t open_batch(struct vc_live *l, const struct vc_endpoint *from, size_t n)
 {
     struct vc_worker *w = l->w;
     struct vc_dtls_record *recs = w->dtls_recs;
@@ -448,6 +407,7 @@ static size_t open_batch(struct vc_live *l, size_t n)
         return 0;
     if (l->old_aead && vc_worker_now(w) >= l->old_until_ns)
         drop_old(l);
+    uint64_t newest = l->s.udp.dtls.in.seq;
     if (l->old_aead) { /* a wrong key wipes what it cannot open: the old one tries first, on a copy */
         size_t kept = 0;
         for (size_t i = 0; i < n; i++) {
@@ -462,7 +422,7 @@ static size_t open_batch(struct vc_live *l, size_t n)
                 recs[i].len = copy.len;
                 by_old++;
                 if (recs[i].type == VC_DTLS_DATA)
-                    take(l, &recs[i]);
+                    take(l, &recs[i], NULL); /* its number says nothing beside those of the new keys */
                 if (!has_keys(l))
                     return by_old;
             } else {
@@ -479,8 +439,10 @@ static size_t open_batch(struct vc_live *l, size_t n)
     w->count.dropped_udp += n - opened;
     for (size_t i = 0; i < n && has_keys(l); i++) {
         if (recs[i].state == VC_DTLS_OPENED)
-            take(l, &recs[i]);
+            take(l, &recs[i], from);
     }
+    if (has_keys(l) && l->s.udp.dtls.in.seq > newest && vc_endpoint_eq(from, &l->probe.peer))
+        ask_there(l);
     if (has_keys(l) && is_spent(l, &l->s.udp.dtls.in))
         lost(l, VC_CAUSE_DTLS_KEY_LIMIT, "");
     if (!l->closing && vc_udp_lane_due(l) < l->timer.due)
@@ -488,13 +450,13 @@ static size_t open_batch(struct vc_live *l, size_t n)
     return by_old + opened;
 }
 
-static size_t open_datagram(struct vc_live *l, uint8_t *datagram, size_t len)
+static size_t open_datagram(struct vc_live *l, const struct vc_endpoint *from, uint8_t *datagram, size_t len)
 {
     struct vc_dtls_walk walk = vc_dtls_walk_of(datagram, len);
     size_t n = 0;
     while (n < VC_RECORDS_MAX && vc_dtls_next(&walk, &l->w->dtls_recs[n]))
         n++;
-    return open_batch(l, n);
+    return open_batch(l, from, n);
 }
 
 /* ---- handshakes ---- */
@@ -576,7 +538,7 @@ static bool heard_there(struct vc_worker *w, const struct vc_endpoint *from, con
             return true;
     }
     if (cookie_key(w, hour, key))
-        send_plain(w, from, local, verify, vc_dtls_hello_verify(key, from, p, verify));
+        vc_udp_trains_plain(w, from, local, verify, vc_dtls_hello_verify(key, from, p, verify));
     return false;
 }
 
@@ -600,17 +562,17 @@ static void hello(struct vc_live *l, const struct vc_endpoint *from, const struc
         return;
     if (now - l->hello_second_ns > 1000000000ULL) {
         l->hello_second_ns = now;
-        l->hellos = 0;
+        l->hellos = l->hellos_elsewhere = 0;
     }
     if (has_keys(l) && memcmp(p->hello.random, l->s.late.client_random, VC_DTLS_RANDOM) == 0)
         return; /* an old copy of the hello that the live keys came from */
-    if (++l->hellos > HELLOS_PER_SECOND) {
+    bool known = vc_ip_eq(&from->ip, &l->s.tcp.peer.ip) || vc_ip_eq(&from->ip, &l->udp_peer.ip);
+    if (++*(known ? &l->hellos : &l->hellos_elsewhere) > HELLOS_PER_SECOND) {
         w->count.dropped_udp++;
         return;
     }
     vc_fallback_hello(&l->s.fallback);
     struct vc_live *other = by_peer(w, from);
-    bool known = vc_ip_eq(&from->ip, &l->s.tcp.peer.ip) || vc_ip_eq(&from->ip, &l->udp_peer.ip);
     bool load = busy(w);
     bool ask = w->conf.dtls_cookie == 1 || (w->conf.dtls_cookie == 0 && (!known || load || (other && other != l)));
     if (ask && !heard_there(w, from, local, p))
@@ -654,9 +616,9 @@ static enum advance advance(struct vc_live *l, const struct vc_udp_train *t, uin
         if (install(l, &done)) {
             l->pending = NULL;
             if (out.used < len)
-                (void)open_datagram(l, datagram + out.used, len - out.used);
+                (void)open_datagram(l, &t->peer, datagram + out.used, len - out.used);
             for (unsigned i = 0; i < n && has_keys(l); i++) {
-                (void)open_datagram(l, finished->early[i]->bytes, finished->early[i]->len);
+                (void)open_datagram(l, &t->peer, finished->early[i]->bytes, finished->early[i]->len);
                 vc_coalesce_flush(&w->coalescer); /* its packets are borrowed from what goes now */
             }
             free_pending(finished);
@@ -670,8 +632,8 @@ static enum advance advance(struct vc_live *l, const struct vc_udp_train *t, uin
     return step == VC_DTLS_STEP_COMPLETE ? FINISHED : ADVANCED;
 }
 
-/** The client's address changed without a word (NAT): whoever of the same IP address can open it, with a number that is
- *  newer than all seen, is followed. */
+/** A sealed record from an address that is no session's: perhaps a client's whose address changed without a word (NAT).
+ *  Of the same IP address, authentic, newer than all seen: it is taken, and the address asked. */
 static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, uint8_t *datagram, size_t len)
 {
     size_t at = 0;
@@ -688,23 +650,16 @@ static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, uint8_t *d
         if (!vc_dtls_next(&walk, &rec) || rec.epoch != 1 || rec.seq < l->s.udp.dtls.in.seq ||
             vc_dtls_open(&l->s.udp.dtls.in, l->udp_in, &l->s.udp.dtls.window, &rec, 1) != 1)
             continue;
-        leave_peer(l);
-        l->udp_peer = t->peer;
-        l->udp_local = t->local;
-        l->udp_max = 0;
-        l->udp_errno = 0;
-        l->s.udp.peer = t->peer;
-        l->moved_ns = now;
+        drop_probe(l);
+        l->probe.peer = t->peer;
+        l->probe.local = t->local;
+        l->probe.since_ns = now;
         (void)claim(l, &t->peer);
-        w->count.moved_peer++;
-        struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_MOVED, VC_OUTCOME_OK);
-        char text[VC_ENDPOINT_TEXT];
-        vc_endpoint_print(&t->peer, text);
-        vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(text));
-        w->ops->emit(w->owner, &e);
-        take(l, &rec);
+        ask_there(l);
+        take(l, &rec, &t->peer);
         vc_coalesce_flush(&w->coalescer); /* scratch is borrowed until here */
-        (void)open_datagram(l, datagram + (len - walk.left), walk.left);
+        if (has_keys(l))
+            (void)open_datagram(l, &t->peer, datagram + (len - walk.left), walk.left);
         return true;
     }
     return false;
@@ -777,6 +732,10 @@ bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
         size_t len = t->len - at < t->segment ? t->len - at : t->segment;
         struct vc_live *l = by_peer(w, &t->peer); /* a datagram before may have changed it */
         w->count.udp_in++;
+        if (l && vc_endpoint_eq(&l->probe.peer, &t->peer) && vc_worker_now(w) - l->probe.since_ns > PROBED_NS) {
+            drop_probe(l);
+            l = by_peer(w, &t->peer);
+        }
         if (!l) {
             ours = stranger(w, t, datagram, len, forwarded) || ours;
             continue;
@@ -789,14 +748,14 @@ bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
         if (sealed && !at_pending) { /* the usual case: gathered over the train */
             struct vc_dtls_walk walk = vc_dtls_walk_of(datagram, len);
             if (n + 32 > VC_RECORDS_MAX) {
-                (void)open_batch(l, n);
+                (void)open_batch(l, &t->peer, n);
                 n = 0;
             }
             for (int k = 0; k < 32 && vc_dtls_next(&walk, &w->dtls_recs[n]); k++)
                 n++;
             continue;
         }
-        (void)open_batch(l, n);
+        (void)open_batch(l, &t->peer, n);
         n = 0;
         struct vc_dtls_peek peek;
         enum advance how = ADVANCED;
@@ -807,16 +766,17 @@ bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
             if (meant)
                 hello(meant, &t->peer, &t->local, &peek);
         } else if (has_keys(l)) {
-            open_datagram(l, datagram, len); /* the peer's last flight again, its Finished at the end: ours was lost */
+            open_datagram(l, &t->peer, datagram,
+                          len); /* the peer's last flight again, its Finished at the end: ours was lost */
         }
         /* perhaps it is for the keys that are up */
-        if (sealed && at_pending && how != FINISHED && has_keys(l) && open_datagram(l, datagram, len) > 0 &&
+        if (sealed && at_pending && how != FINISHED && has_keys(l) && open_datagram(l, &t->peer, datagram, len) > 0 &&
             how == KEPT && l->pending)
             drop_early(l->pending, l->pending->n_early - 1); /* it was */
     }
     struct vc_live *l = by_peer(w, &t->peer);
     if (l && !l->closing)
-        (void)open_batch(l, n);
+        (void)open_batch(l, &t->peer, n);
     return ours;
 }
 

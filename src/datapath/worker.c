@@ -135,7 +135,7 @@ void vc_worker_free(struct vc_worker *w)
 void vc_worker_flush(struct vc_worker *w)
 {
     vc_coalesce_flush(&w->coalescer);
-    vc_udp_lane_flush(w);
+    vc_udp_trains_flush(w);
     vc_tcp_lane_flush(w);
 }
 

@@ -50,6 +50,39 @@ def test_psk_from_each_tls_version(start_gateway, connect, version):
 
 
 @pytest.mark.core
+@pytest.mark.varcod_only("ocserv follows an address at once, and once in 3 s")
+def test_a_nat_that_forgets_its_port(start_gateway, connect, pinging):
+    """2-tunnel.md 10, threats.md: the path follows an answer to a question of ours, without another handshake."""
+    g = start_gateway()
+    c = connect(g)
+    c.wait_dtls()
+    over_dtls(c)
+    port = int(g.wait_event("dtls.up")["source"].rpartition(":")[2])
+    with pinging(c, netns.BEHIND4) as pings:
+        c.host.rebind_udp(port, 40001)
+        assert g.wait_event("dtls.moved")["source"] == f"{c.host.address4}:40001"
+        pings.wait_replies(20)
+    over_dtls(c)
+    assert len(g.events("dtls.hello")) == 1 and len(g.events("dtls.moved")) == 1
+
+
+@pytest.mark.varcod_only("ocserv follows whoever sends the newest record")
+def test_a_neighbour_that_copies_records(start_gateway, connect, pinging):
+    """threats.md, on-path observer: another's UDP path is not to be had by copying, and nothing is lost."""
+    g = start_gateway()
+    c = connect(g)
+    c.wait_dtls()
+    over_dtls(c)
+    port = int(g.wait_event("dtls.up")["source"].rpartition(":")[2])
+    with pinging(c, netns.BEHIND4) as pings:
+        c.host.steal_udp(port, 40009, 3)
+        pings.wait_replies(100)
+    assert pings.stop() == 0
+    over_dtls(c)
+    assert not g.events("dtls.moved") and len(g.events("dtls.hello")) == 1
+
+
+@pytest.mark.core
 @pytest.mark.parametrize("suite", OC_SUITES)
 def test_each_resumption_suite(start_gateway, connect, suite):
     """F6.1, F6.2: the abbreviated handshake from the client's master secret."""

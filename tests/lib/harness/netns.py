@@ -190,10 +190,39 @@ class ClientHost(Namespace):
         """This host answers the gateway's datagrams with "port unreachable"."""
         self.nft("insert rule inet probe in iifname wan udp sport 443 reject")
 
+    def rebind_udp(self, before, after):
+        """A NAT in front of this host forgot its port: what left from `before` leaves from `after`, and only that port
+        reaches it."""
+        self.nft(f"""
+            table inet natted {{
+                chain out {{
+                    type filter hook output priority -400;
+                    oifname wan udp sport {before} udp dport 443 udp sport set {after}
+                }}
+                chain in {{
+                    type filter hook prerouting priority -400;
+                    iifname wan udp sport 443 udp dport {before} drop
+                    iifname wan udp sport 443 udp dport {after} udp dport set {before}
+                }}
+            }}
+        """)
+
+    def steal_udp(self, before, after, every):
+        """Of what leaves from port `before` each so many'th datagram comes from `after` instead, where nobody answers: a
+        neighbour behind the same address copies it, and is so fast that the original counts for nothing."""
+        self.nft(f"""
+            table inet natted {{
+                chain out {{
+                    type filter hook output priority -400;
+                    oifname wan udp sport {before} udp dport 443 numgen inc mod {every} 0 udp sport set {after}
+                }}
+            }}
+        """)
+
     def reset(self):
-        """As new: nothing blocked, counters at 0."""
+        """As new: nothing blocked or changed, counters at 0."""
         self.allow()
-        self.nft("delete table inet probe\n" + PROBE)
+        self.nft("delete table inet probe\ntable inet natted\ndelete table inet natted\n" + PROBE)
 
     def counted(self):
         """Bytes seen on the wire so far: {"tcp_out": ..., "udp_out": ..., "tcp_in": ..., "udp_in": ...}"""
