@@ -14,7 +14,7 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(TESTS / "lib"))
 
-from harness import capture, certs, client, gateway, netns, sandbox, traffic  # noqa: E402
+from harness import capture, certs, client, gateway, netns, recording, sandbox, traffic  # noqa: E402
 
 LIMIT_S = 60
 REQUIRED = set(filter(None, os.environ.get("VARCO_REQUIRE", "").split(",")))
@@ -132,6 +132,16 @@ def wire(world, tmp_path, request, keep):
     recorder.stop()
     if not getattr(request.node, "failed_once", False):
         recorder.path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def recorded(world, tmp_path, request, keep):
+    """All that passes the gateway's outer side, whole, and the clients' secrets (recorded.keylog): recorded.opened()."""
+    made = recording.Recording(world, tmp_path)
+    keep("whole capture and secrets", lambda: f"{made.path} {made.keylog}")
+    keep("faults of what was sealed", made.faults)
+    yield made
+    made.stop(keep=getattr(request.node, "failed_once", False))
 
 
 @pytest.fixture

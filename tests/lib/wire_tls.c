@@ -80,9 +80,16 @@ static struct wire_tls *tls_of(const SSL *ssl)
     return SSL_get_app_data(ssl);
 }
 
+/** For us, and for whoever opens a capture: the file that SSLKEYLOGFILE names. */
 static void on_keylog(const SSL *ssl, const char *line)
 {
+    const char *path = getenv("SSLKEYLOGFILE");
+    FILE *log = path ? fopen(path, "ae") : NULL;
     vc_tls_watch_keylog(&tls_of(ssl)->watch, line);
+    if (log) {
+        (void)fprintf(log, "%s\n", line);
+        (void)fclose(log);
+    }
 }
 
 static void on_message(int write, int version, int type, const void *bytes, size_t len, SSL *ssl, void *arg)

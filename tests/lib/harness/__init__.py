@@ -8,6 +8,10 @@ client    openconnect in a namespace: start, signals, log, what its script was t
 traffic   pings that count, transfers with checksums
 proc      what /proc tells about processes
 raw       a client whose every byte is the test's own
+capture   tcpdump, and its file as connections and datagrams
+decrypter captured records opened under the clients' secrets; the books of keys and nonces
+recording both over a test
+tracer    stops a process at a message that it sends (ptrace)
 hostile   the stage on which hostile input is tried beside honest sessions
 wait      until(): every wait is for a condition and has a deadline
 """

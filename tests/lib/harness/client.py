@@ -23,10 +23,11 @@ class OpenConnect:
     options   further options of openconnect
     url       default: https:// and the gateway's IPv4 address
     pinned    whether the gateway's certificate is pinned (--servercert)
+    keylog    file to which GnuTLS appends the secrets
     """
 
     def __init__(self, host, folder, gateway, *, user="alice", password="wonderland", answers=(), cookie=None,
-                 options=(), url=None, tun=None, pinned=True):
+                 options=(), url=None, tun=None, pinned=True, keylog=None):
         self.host, self.gateway, self.folder = host, gateway, folder
         folder.mkdir()
         self.told = folder / "told"
@@ -44,6 +45,7 @@ class OpenConnect:
             lines = [password, *answers]
         argv += [*options, url or f"https://{netns.GATEWAY4}"]
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HARNESS_DIR": str(self.told)}
+        environment |= {"SSLKEYLOGFILE": str(keylog)} if keylog else {}
         with open(self.log.path, "ab") as out:  # errors and prompts come on stderr, all else on stdout
             self.process = host.popen(*argv, stdin=subprocess.PIPE, stdout=out, stderr=out, env=environment)
         self.process.stdin.write("".join(line + "\n" for line in lines).encode())

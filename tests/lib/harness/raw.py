@@ -71,10 +71,10 @@ def prf(kind, secret, label, seed, n):
     return out[:n]
 
 
-def expand_label(kind, secret, label, n):
-    """RFC 8446 7.1, without context."""
+def expand_label(kind, secret, label, n, context=b""):
+    """RFC 8446 7.1."""
     label = b"tls13 " + label
-    info = struct.pack(">HB", n, len(label)) + label + b"\0\1"
+    info = struct.pack(">HB", n, len(label)) + label + bytes([len(context)]) + context + b"\1"
     return hmac.digest(secret, info, kind)[:n]
 
 
@@ -202,9 +202,11 @@ class Tls:
 
     version  "1.2", "1.3" or None: either
     keys     whether record() will be wanted: the connection's secrets are kept
+    keylog   file to which its secrets are appended
     """
 
-    def __init__(self, host, version=None, *, keys=False, name=None, shake=True, ciphers="ECDHE+AESGCM", session=None):
+    def __init__(self, host, version=None, *, keys=False, keylog=None, name=None, shake=True, ciphers="ECDHE+AESGCM",
+                 session=None):
         self.wire = Wire(host)
         self.plain, self.error = b"", None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -216,6 +218,8 @@ class Tls:
         self._log = os.memfd_create("keys") if keys else None
         if keys:
             context.keylog_filename = f"/proc/self/fd/{self._log}"
+        elif keylog:
+            context.keylog_filename = str(keylog)
         self.context = context
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.ssl = context.wrap_bio(self._in, self._out, server_hostname=name, session=session)
@@ -411,9 +415,9 @@ def reply(opaque, user="alice", password="wonderland"):
             f"<password>{password}</password></auth></config-auth>").encode()
 
 
-def log_in(host):
+def log_in(host, **kw):
     """Logs in and returns the session token."""
-    with Tls(host) as tls:
+    with Tls(host, **kw) as tls:
         form = tls.ask(post(INIT))
         done = tls.ask(post(reply(opaque_of(form))))
         return re.search(rb"<session-token>([^<]+)", done.body)[1].decode()

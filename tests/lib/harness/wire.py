@@ -21,17 +21,19 @@ class Wire:
     command   login, connect, load or handover
     options   further options
     cookie    --cookie-stdin instead of a login
+    keylog    file to which it appends the secrets of its TLS connections
     """
 
     def __init__(self, host, folder, gateway, command, *options, user="alice", password="wonderland", cookie=None,
-                 server=netns.GATEWAY4):
+                 server=netns.GATEWAY4, keylog=None):
         folder.mkdir()
         self.host, self.gateway = host, gateway
         self.log, self.errors = LogFile(folder / "events"), LogFile(folder / "errors")
         login = ["--cookie-stdin"] if cookie else ["--user", user, "--password-stdin"]
         with open(self.log.path, "ab") as out, open(self.errors.path, "ab") as err:
             self.process = host.popen(wireclient(), command, "--server", server, *login, *options, stdin=subprocess.PIPE,
-                                      stdout=out, stderr=err, env=os.environ | ASAN)
+                                      stdout=out, stderr=err,
+                                      env=os.environ | ASAN | ({"SSLKEYLOGFILE": str(keylog)} if keylog else {}))
         self.tell(cookie or password)
 
     def tell(self, line):
