@@ -6,6 +6,7 @@
 #include "process.h"
 #include "wire_tls.h"
 
+#include "gateway/portal/portal.h"
 #include "session/channel.h"
 #include "sys/sock.h"
 #include "sys/udp.h"
@@ -400,6 +401,31 @@ static void silent_tunnel(void **state)
     stop(&w);
 }
 
+/* The authority dies, or is replaced, with a question open: the client is told at once, not when nobody has answered
+ * for so long; an answer to the question of before is nobody's. */
+static void authority_dies(void **state)
+{
+    (void)state;
+    for (int replaced = 0; replaced < 2; replaced++) {
+        struct world w;
+        start(&w);
+        expect_serving(&w, 0);
+        unsigned fds = its_fds(&w);
+        struct wire_tls *c = connect_it(&w, 13, 0);
+        if (replaced)
+            process_introduce(&w.p, VC_ROLE_AUTHORITY, 0, &w.authority);
+        else
+            close_fd(&w.authority);
+        assert_true(wire_wait(c->fd, VC_PORTAL_ANSWER_S * 1000 / 2));
+        assert_int_equal(status_of(c), 503);
+        if (replaced)
+            grant(&w, 0);
+        wire_tls_free(c);
+        expect_serving(&w, fds);
+        stop(&w);
+    }
+}
+
 /* The portal dies: before OWN nothing of its connection goes on. */
 static void portal_dies(void **state)
 {
@@ -486,9 +512,9 @@ int main(void)
 {
     make_pair();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_order),      cmocka_unit_test(tunnel_dies), cmocka_unit_test(not_adopted),
-        cmocka_unit_test(silent_tunnel), cmocka_unit_test(portal_dies), cmocka_unit_test(full),
-        cmocka_unit_test(two_at_once),
+        cmocka_unit_test(in_order),      cmocka_unit_test(tunnel_dies),    cmocka_unit_test(not_adopted),
+        cmocka_unit_test(silent_tunnel), cmocka_unit_test(authority_dies), cmocka_unit_test(portal_dies),
+        cmocka_unit_test(full),          cmocka_unit_test(two_at_once),
     };
     int failed = cmocka_run_group_tests_name("sim/portal", tests, NULL, NULL);
     free(pair.chain);

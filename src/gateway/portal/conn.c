@@ -417,7 +417,7 @@ void vc_conn_timeout(struct vc_conn *c)
         return;
     case VC_CONN_ASKED:
     case VC_CONN_CONNECTING:
-        vc_fail_set(&fail, VC_CAUSE_AUTHORITY_SILENT, 0, "%d s", VC_PORTAL_ANSWER_S);
+        vc_fail_set(&fail, VC_CAUSE_AUTHORITY_SILENT, 0, "no answer in %d s, or it ended", VC_PORTAL_ANSWER_S);
         struct vc_event silent = vc_conn_event(c, VC_EVENT_HTTP_REFUSED, VC_OUTCOME_FAILED);
         silent.fail = fail;
         vc_child_emit(&c->portal->child, &silent);

@@ -71,10 +71,21 @@ static void on_authority(struct vc_port *port, const struct vc_msg *m, int fd)
     }
 }
 
+/** Nobody will answer what it was asked: those clients are told to come again in this turn of the loop, not when their
+ *  deadline comes. */
+static void authority_lost(struct vc_portal *p)
+{
+    size_t at = 0;
+    for (struct vc_conn *c; (c = vc_map_next(&p->by_id, &at));) {
+        if (c->state == VC_CONN_ASKED || c->state == VC_CONN_CONNECTING)
+            vc_conn_deadline(c, 0);
+    }
+}
+
 static void on_authority_lost(struct vc_port *port, bool malformed)
 {
-    (void)port;
-    (void)malformed; /* questions that are open run into their deadline; new ones are told to come again */
+    (void)malformed;
+    authority_lost(port->owner);
 }
 
 static void on_tunnel(struct vc_port *port, const struct vc_msg *m, int fd)
@@ -101,6 +112,7 @@ static void peer(struct vc_child *child, enum vc_role role, uint16_t index, int 
         vc_port_open(&p->signer, &child->loop, fd, VC_ROLE_PORTAL, role, index, on_signer, on_signer_lost, p);
     } else if (role == VC_ROLE_AUTHORITY) {
         vc_port_close(&p->authority);
+        authority_lost(p);
         vc_port_open(&p->authority, &child->loop, fd, VC_ROLE_PORTAL, role, index, on_authority, on_authority_lost, p);
     } else if (role == VC_ROLE_TUNNEL && index < VC_PORTAL_TUNNELS_MAX) {
         vc_port_close(&p->tunnels[index]);
