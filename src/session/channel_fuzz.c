@@ -3,6 +3,8 @@
  */
 #include "session/channel.h"
 
+#include "crypto/wipe.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -13,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct vc_reader r = vc_reader_of(data, size);
     vc_channel_unpack(&c, &r);
     if (r.bad) {
-        assert(memcmp(&c, &none, sizeof(c)) == 0);
+        assert(vc_same(&c, &none, sizeof(c)));
         return 0;
     }
     uint8_t once[VC_CHANNEL_PACKED_MAX], again[VC_CHANNEL_PACKED_MAX];
@@ -31,6 +33,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(!w.bad && vc_written(&w) == n && memcmp(again, once, n) == 0);
     assert((vc_channel_limit(&c) == VC_KEY_SPENT) || c.kind != VC_CHANNEL_NONE);
     vc_channel_wipe(&c);
-    assert(memcmp(&c, &none, sizeof(c)) == 0);
+    assert(vc_same(&c, &none, sizeof(c)));
     return 0;
 }

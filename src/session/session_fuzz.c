@@ -2,6 +2,8 @@
  * change; the rest leaves nothing behind. */
 #include "session/session.h"
 
+#include "crypto/wipe.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -12,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct vc_reader r = vc_reader_of(data, size);
     vc_session_unpack(&s, &r);
     if (r.bad) {
-        assert(memcmp(&s, &none, sizeof(s)) == 0);
+        assert(vc_same(&s, &none, sizeof(s)));
         return 0;
     }
     uint8_t once[VC_SESSION_PACKED_MAX], again[VC_SESSION_PACKED_MAX];
@@ -28,6 +30,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     vc_session_pack(&back, &w);
     assert(!w.bad && vc_written(&w) == n && memcmp(again, once, n) == 0);
     vc_session_wipe(&s);
-    assert(memcmp(&s, &none, sizeof(s)) == 0);
+    assert(vc_same(&s, &none, sizeof(s)));
     return 0;
 }

@@ -1,5 +1,6 @@
 #include "wire/auth_xml.h"
 
+#include "crypto/wipe.h"
 #include "table.h"
 
 #include <expat.h>
@@ -142,7 +143,7 @@ static const struct {
 static bool is_wiped(const struct vc_auth_client *c)
 {
     static const struct vc_auth_client zero;
-    return memcmp(c, &zero, sizeof(zero)) == 0;
+    return vc_same(c, &zero, sizeof(zero));
 }
 
 static void refused(void **state)
