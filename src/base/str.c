@@ -2,7 +2,9 @@
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    if (c >= 'A' && c <= 'Z')
+        c = (char)(c + 32);
+    return c;
 }
 
 bool vc_str_eq(struct vc_str a, struct vc_str b)
@@ -139,7 +141,9 @@ void vc_str_clean(struct vc_str s, char *to, size_t cap)
     for (size_t i = 0; i < n; i++) {
         uint8_t c = (uint8_t)s.at[i];
         bool c1 = utf8 && c == 0xc2 && (uint8_t)s.at[i + 1] < 0xa0; /* U+0080 to U+009F */
-        to[i] = c < 0x20 || c == 0x7f || c1 || (!utf8 && c >= 0x80) ? '?' : (char)c;
+        to[i] = s.at[i];
+        if (c < 0x20 || c == 0x7f || c1 || (!utf8 && c >= 0x80))
+            to[i] = '?';
         if (c1)
             to[++i] = '?';
     }

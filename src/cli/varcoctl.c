@@ -135,11 +135,10 @@ static int run(const struct command *c, const char *argument, const char *socket
         return complain(why);
     }
     json_t *answer = NULL;
-    if (vc_cli_send(fd, c->asks, argument, json, why) != 0) {
-        (void)complain(why);
-    } else if (c->what == FOLLOW) {
+    bool sent = vc_cli_send(fd, c->asks, argument, json, why) == 0;
+    if (sent && c->what == FOLLOW) {
         code = follow(fd);
-    } else if (!(answer = vc_cli_answer(fd, why))) {
+    } else if (!sent || !(answer = vc_cli_answer(fd, why))) {
         (void)complain(why);
     } else {
         code = (int)json_integer_value(json_object_get(answer, "code"));

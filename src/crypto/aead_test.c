@@ -97,7 +97,7 @@ static void differential(void **state)
             key[i] = (uint8_t)test_random(&seed);
         struct vc_aead *a = vc_aead_new(alg, key, VC_AEAD_AUTO), *b = vc_aead_new(alg, key, VC_AEAD_EVP);
         struct vc_aead_op in[OPS], ref[OPS];
-        size_t spoilt = (size_t)(test_random(&seed) % (2 * OPS)); /* >= OPS: none */
+        size_t spoilt = (size_t)(test_random(&seed) % (2ULL * OPS)); /* >= OPS: none */
         assert_true(a && b);
         memcpy(x, plain, (size_t)OPS * ROOM);
         memcpy(y, plain, (size_t)OPS * ROOM);

@@ -121,8 +121,8 @@ static void behind_the_head(void **state)
         struct rig *r = rig_new((struct rig_options){.no_udp = true});
         uint8_t packet[4][200], plain[600];
         size_t n[4], plain_len = 0;
-        for (int i = 0; i < 4; i++)
-            n[i] = packet_of(packet[i], 7, 99, (size_t)(10 + i), (uint8_t)i);
+        for (size_t i = 0; i < 4; i++)
+            n[i] = packet_of(packet[i], 7, 99, 10 + i, (uint8_t)i);
         plain_len += frame_of(plain, VC_CSTP_DATA, packet[0], n[0]);
         plain_len += frame_of(plain + plain_len, VC_CSTP_DPD_REQ, "abc", 3);
         plain_len += frame_of(plain + plain_len, VC_CSTP_DATA, packet[1], n[1]);
@@ -553,7 +553,7 @@ static void dpd_of_the_gateway(void **state)
     assert_int_equal(r->n_told, 0);
     rig_pass(r, 20 * RIG_SECOND);
     expect_told(r, 7, VC_LIVE_LOST, VC_CAUSE_CSTP_DEAD_PEER);
-    while ((g = next_got(c)))
+    while (next_got(c))
         continue;
     assert_true(c->eof);
     client_free(c);

@@ -108,7 +108,7 @@ static void over_tcp(struct vc_live *l, struct vc_cut *cut)
         size_t n = 0, bytes = 0, batch = batch_of(largest + VC_CSTP_HEADER + head + tail, VC_TCP_STAGE / 2);
         uint8_t *body = vc_tcp_lane_room(l, (largest + VC_CSTP_HEADER + head + tail) * batch);
         if (!body) { /* the client does not read: its own packets are lost, nobody else's */
-            while ((len = vc_cut_next(cut, l->w->scratch, sizeof(l->w->scratch))) > 0) {
+            while (vc_cut_next(cut, l->w->scratch, sizeof(l->w->scratch)) > 0) {
                 l->w->count.tun_in++;
                 l->w->count.dropped_slow++;
                 l->s.count.tx_dropped++;

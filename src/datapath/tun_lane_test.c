@@ -147,7 +147,7 @@ static void joined_for_the_kernel(void **state)
         assert_int_equal(tun_get(r, got, &super), (v6 ? 60 : 40) + 20 * 1300);
         assert_int_equal(super.gso, v6 ? VC_GSO_TCP6 : VC_GSO_TCP4);
         assert_int_equal(super.gso_size, 1300);
-        assert_memory_equal(got + (v6 ? 60 : 40), stream, 20 * 1300);
+        assert_memory_equal(got + (v6 ? 60 : 40), stream, (size_t)20 * 1300);
         assert_int_equal(tun_drain(r), 0);
         assert_int_equal(vc_worker_counters(r->w)->tun_writes - before, 1);
         free(b);

@@ -43,7 +43,11 @@ const char *vc_cause_name(enum vc_cause cause)
         const char *from = rows[cause].name;
         for (size_t i = 0; from[i] != 0 && i + 1 < sizeof(names[0]); i++) {
             char c = from[i];
-            names[cause][i] = c == '_' ? '-' : (c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
+            if (c == '_')
+                c = '-';
+            else if (c >= 'A' && c <= 'Z')
+                c = (char)(c + 32);
+            names[cause][i] = c;
         }
     }
     return names[cause];

@@ -215,14 +215,13 @@ static void fds_go_along(void **state)
 
     /* those that wait in the queue survive the caller's close, and go in order with the rest */
     vc_watch_set(&portal.watch, false, false);
-    struct vc_msg chain = {.type = VC_IPC_PORTAL_CHAIN,
-                           .PORTAL_CHAIN = {.chain = {.at = (const uint8_t *)calloc(1, 65536), .len = 65536}}};
+    static const uint8_t zeros[65536];
+    struct vc_msg chain = {.type = VC_IPC_PORTAL_CHAIN, .PORTAL_CHAIN = {.chain = {.at = zeros, .len = sizeof(zeros)}}};
     unsigned sent = 0;
     while (supervisor.queued < 300000) {
         assert_int_equal(vc_port_send(&supervisor, &chain, -1), 0);
         sent++;
     }
-    free((void *)chain.PORTAL_CHAIN.chain.at);
     assert_int_equal(vc_port_send(&supervisor, &m, other[1]), 0);
     assert_int_equal(fstat(other[1], &st), 0);
     (void)close(other[1]);

@@ -163,7 +163,7 @@ static void raw(struct raw *r, enum vc_ipc_type type)
 #define X(id, from, to, fds, largest, when)                                                                            \
     case VC_IPC_##id:                                                                                                  \
         VC_MSG_##id(RAW) break;
-        VC_IPC_MESSAGES(X)
+        VC_IPC_MESSAGES(X) // NOLINT(bugprone-branch-clone): neighbours in the table may have the same members
 #undef X
     case VC_N_IPC:
         break;

@@ -124,8 +124,11 @@ static void same_text(struct vc_str decided, struct vc_str read)
     static char clean[VC_CONNECT_LINE_MAX];
     must(decided.len <= sizeof(clean));
     decided = vc_str_trim(decided);
-    for (size_t i = 0; i < decided.len; i++)
-        clean[i] = is_control((uint8_t)decided.at[i]) ? ' ' : decided.at[i];
+    for (size_t i = 0; i < decided.len; i++) {
+        clean[i] = decided.at[i];
+        if (is_control((uint8_t)clean[i]))
+            clean[i] = ' ';
+    }
     must(vc_str_eq(vc_str_trim((struct vc_str){.at = clean, .len = decided.len}), read));
 }
 

@@ -4,7 +4,7 @@
 #include "proto/dtls_gateway.h"
 #include "table.h"
 
-#define MS 1000000u
+#define MS UINT64_C(1000000) /* ns */
 #define IN_FLIGHT 64
 
 enum { TO_GATEWAY, TO_CLIENT };
@@ -59,7 +59,7 @@ static void put(struct link *l, uint8_t to, const uint8_t *bytes, size_t len)
         if (l->n == IN_FLIGHT)
             fail_msg("%s", "more in flight than a handshake may make");
         struct datagram *d = &l->in_flight[l->n++];
-        d->at_ns = l->now_ns + 20 * MS + (chance(l, l->late) ? test_random(&l->random) % (3000 * (uint64_t)MS) : 0);
+        d->at_ns = l->now_ns + 20 * MS + (chance(l, l->late) ? test_random(&l->random) % (3000 * MS) : 0);
         d->to = to;
         d->len = (uint16_t)len;
         memcpy(d->bytes, bytes, len);
@@ -270,7 +270,7 @@ static void test_quiet_link(void **state)
         bool psk = all[i].terms.mode == VC_DTLS_MODE_PSK;
         run(&all[i], &l, &what);
         assert_case(all[i].name, what.client_done && what.gateway_done && what.started == 1);
-        assert_case(all[i].name, what.took_ns == (uint64_t)(40 + (all[i].cookie ? 40 : 0) + (psk ? 40 : 0)) * MS);
+        assert_case(all[i].name, what.took_ns == (40 + (all[i].cookie ? 40 : 0) + (psk ? 40 : 0)) * MS);
         assert_case(all[i].name, l.sent[TO_GATEWAY] == (all[i].cookie ? 3 : 2));
         assert_case(all[i].name, l.sent[TO_CLIENT] == 1u + (all[i].cookie ? 1 : 0) + (psk ? 1 : 0));
     }
@@ -290,7 +290,8 @@ static void test_lossy_link(void **state)
 {
     struct variant all[32];
     size_t n;
-    unsigned seeds = getenv("VARCO_SEEDS") ? (unsigned)strtoul(getenv("VARCO_SEEDS"), NULL, 10) : 3000;
+    const char *asked = getenv("VARCO_SEEDS");
+    unsigned seeds = asked ? (unsigned)strtoul(asked, NULL, 10) : 3000;
     unsigned completed = 0, both = 0;
     (void)state;
     variants(all, &n);
@@ -322,7 +323,7 @@ static void test_dead_link(void **state)
         struct outcome what;
         run(&all[i], &l, &what);
         assert_case(all[i].name, !what.client_done && what.started == 0);
-        assert_case(all[i].name, l.sent[TO_GATEWAY] == VC_DTLS_TRIES && l.now_ns == 31 * 1000 * (uint64_t)MS);
+        assert_case(all[i].name, l.sent[TO_GATEWAY] == VC_DTLS_TRIES && l.now_ns == 31000 * MS);
     }
 }
 

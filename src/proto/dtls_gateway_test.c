@@ -568,7 +568,7 @@ static void openssl_client(const char *name, const struct vc_dtls_terms *t, uint
     static const uint8_t key[VC_DTLS_COOKIE_KEY] = {3};
     uint8_t in[4096], id[2] = {(uint8_t)(code >> 8), (uint8_t)code}, random[VC_DTLS_RANDOM], master[VC_DTLS_MASTER];
     struct vc_dtls_gateway g = {0};
-    struct vc_dtls_done done;
+    struct vc_dtls_done done = {0};
     struct vc_dtls_out out;
     struct vc_dtls_peek p;
     struct vc_fail fail = {0};

@@ -11,7 +11,7 @@ static int ask(struct nlmsghdr *request)
 {
     char answer[8192];
     struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-    int r = -1, err = errno;
+    int r = -1, err;
     if (!nl)
         return -1;
     request->nlmsg_flags = (uint16_t)(request->nlmsg_flags | NLM_F_REQUEST | NLM_F_ACK);

@@ -118,8 +118,11 @@ static bool take_ciphers(struct vc_str value, char out[VC_CONNECT_CIPHERS])
 static bool take_identifier(struct vc_str value, char out[VC_CONNECT_IDENTIFIER])
 {
     size_t n = value.len < VC_CONNECT_IDENTIFIER ? value.len : VC_CONNECT_IDENTIFIER - 1;
-    for (size_t i = 0; i < n; i++)
-        out[i] = value.at[i] >= 0x20 && value.at[i] < 0x7f ? value.at[i] : '?';
+    for (size_t i = 0; i < n; i++) {
+        out[i] = value.at[i];
+        if (out[i] < 0x20 || out[i] >= 0x7f)
+            out[i] = '?';
+    }
     memset(out + n, 0, VC_CONNECT_IDENTIFIER - n);
     return true;
 }
@@ -298,7 +301,7 @@ void vc_connect_request_pack(const struct vc_connect_request *req, struct vc_wri
 void vc_connect_request_unpack(struct vc_connect_request *req, struct vc_reader *r)
 {
     const uint32_t known = (1U << VC_N_CONNECT_HEADERS) - 1;
-    char hostname[VC_CONNECT_HOSTNAME];
+    char hostname[VC_CONNECT_HOSTNAME] = "";
     memset(req, 0, sizeof(*req));
     req->seen = vc_take_u32(r);
     req->bad = vc_take_u32(r);

@@ -52,7 +52,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             continue;
         for (size_t i = 0; i < name.len; i++) {
             char c = name.at[i];
-            other[i] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ? (char)(c ^ 0x20) : c;
+            if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+                c = (char)(c ^ 0x20);
+            other[i] = c;
         }
         enum vc_connect_taken got = vc_connect_request_header(&a, name, value);
         must(got == vc_connect_request_header(&b, (struct vc_str){.at = other, .len = name.len}, value));

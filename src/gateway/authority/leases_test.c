@@ -66,7 +66,7 @@ static void test_pools(void **state)
         }
         assert_case(cases[i].name, n == cases[i].n);
         /* what was refused took nothing */
-        assert_case(cases[i].name, vc_leases_n(&l) == n * ((cases[i].v4 != NULL) + (cases[i].v6 != NULL)));
+        assert_case(cases[i].name, vc_leases_n(&l) == (size_t)n * ((cases[i].v4 != NULL) + (cases[i].v6 != NULL)));
         vc_leases_deinit(&l);
     }
     (void)state;

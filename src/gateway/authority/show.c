@@ -27,7 +27,7 @@ void vc_show_bytes(uint64_t n, const char *behind, char out[32])
 
 void vc_show_interval(uint64_t s, char out[32])
 {
-    if (s >= 48 * 3600)
+    if (s >= UINT64_C(48) * 3600)
         (void)snprintf(out, 32, "%2" PRIu64 "days", s / 86400);
     else if (s >= 3600)
         (void)snprintf(out, 32, "%2uh:%02um", (unsigned)(s / 3600), (unsigned)(s / 60 % 60));

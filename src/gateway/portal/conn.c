@@ -138,7 +138,6 @@ static bool wants_bytes(const struct vc_conn *c)
 {
     switch (c->state) {
     case VC_CONN_HANDSHAKE:
-        return vc_tls_conn_room(c->tls) > 0;
     case VC_CONN_REQUEST:
         return vc_tls_conn_room(c->tls) > 0;
     case VC_CONN_ASKED:
@@ -249,7 +248,7 @@ static void read_request(struct vc_conn *c)
     for (;;) {
         size_t got = 0;
         if (c->in_cap - c->in_len < READ_MAX) { /* one record of plaintext at a time */
-            size_t cap = c->in_cap ? c->in_cap * 2 : 2 * READ_MAX;
+            size_t cap = c->in_cap ? c->in_cap * 2 : (size_t)2 * READ_MAX;
             uint8_t *bigger = malloc(cap);
             if (!bigger) {
                 vc_fail_set(&fail, VC_CAUSE_NO_MEMORY, 0, "request");
