@@ -137,6 +137,8 @@ def wire(world, tmp_path, request, keep):
 @pytest.fixture
 def recorded(world, tmp_path, request, keep):
     """All that passes the gateway's outer side, whole, and the clients' secrets (recorded.keylog): recorded.opened()."""
+    if not sandbox.all_ids():
+        pytest.skip("tcpdump needs other user ids: run as root")
     made = recording.Recording(world, tmp_path)
     keep("whole capture and secrets", lambda: f"{made.path} {made.keylog}")
     keep("faults of what was sealed", made.faults)

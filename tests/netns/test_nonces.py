@@ -74,9 +74,9 @@ def test_openconnect(start_gateway, connect, authenticate, recorded, channel, ve
     sealed = recorded.opened()
     assert all(tls.v13 == (version == "1.3") for tls in sealed.tls if tls.complete)
     if channel == "tls":
-        assert sum(map(handed_over, sealed.tls)) == 5
+        assert sum(map(handed_over, sealed.tls)) >= 5
     else:
-        assert len(dtls_ups(sealed)) == 5
+        assert len(dtls_ups(sealed)) >= 5
 
 
 @pytest.mark.limit(90)

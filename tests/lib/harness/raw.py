@@ -1,11 +1,10 @@
 """A client whose every byte is the test's own: TLS records, HTTP requests, CSTP frames, DTLS datagrams.
 
-    Gcm      AES-GCM of libcrypto
+    Gcm      AES-GCM
     Hello    a TLS ClientHello in parts
     Tls      OpenSSL shakes hands over memory, the test carries the bytes; then records under the connection's keys
     Dtls     the client's end of a DTLS 1.2 resumption (docs/protocol/2-tunnel.md 9)
 """
-import ctypes
 import hashlib
 import hmac
 import os
@@ -15,13 +14,11 @@ import ssl
 import struct
 import time
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from . import netns
 
-_crypto = ctypes.CDLL("libcrypto.so.3")
-for _name in ("EVP_CIPHER_CTX_new", "EVP_aes_128_gcm", "EVP_aes_256_gcm"):
-    getattr(_crypto, _name).restype = ctypes.c_void_p
-
-GET_TAG, SET_TAG = 16, 17
 WAIT_S = 5
 STUB = "/1/binaries/update.txt"  # a path that is served
 
@@ -30,35 +27,17 @@ CCS, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23
 
 class Gcm:
     def __init__(self, key):
-        self._key = key
-        self._cipher = ctypes.c_void_p({16: _crypto.EVP_aes_128_gcm, 32: _crypto.EVP_aes_256_gcm}[len(key)]())
-
-    def _run(self, sealing, nonce, data, aad, tag):
-        context = ctypes.c_void_p(_crypto.EVP_CIPHER_CTX_new())
-        out, n, end = ctypes.create_string_buffer(len(data) + 16), ctypes.c_int(), ctypes.c_int()
-        try:
-            _crypto.EVP_CipherInit_ex(context, self._cipher, None, self._key, nonce, int(sealing))
-            _crypto.EVP_CipherUpdate(context, None, ctypes.byref(n), aad, len(aad))
-            _crypto.EVP_CipherUpdate(context, out, ctypes.byref(n), data, len(data))
-            if not sealing:
-                _crypto.EVP_CIPHER_CTX_ctrl(context, SET_TAG, 16, ctypes.c_char_p(tag))
-            if _crypto.EVP_CipherFinal_ex(context, None, ctypes.byref(end)) != 1:
-                return None
-            result = out.raw[: n.value]
-            if sealing:
-                made = ctypes.create_string_buffer(16)
-                _crypto.EVP_CIPHER_CTX_ctrl(context, GET_TAG, 16, made)
-                result += made.raw
-            return result
-        finally:
-            _crypto.EVP_CIPHER_CTX_free(context)
+        self._aead = AESGCM(key)
 
     def seal(self, nonce, data, aad):
-        return self._run(True, nonce, data, aad, None)
+        return self._aead.encrypt(nonce, data, aad)
 
     def open(self, nonce, data, aad):
         """None when the tag is wrong."""
-        return self._run(False, nonce, data[:-16], aad, data[-16:]) if len(data) >= 16 else None
+        try:
+            return self._aead.decrypt(nonce, data, aad)
+        except (InvalidTag, ValueError):
+            return None
 
 
 def prf(kind, secret, label, seed, n):

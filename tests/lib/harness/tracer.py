@@ -87,7 +87,11 @@ class Tracer:
         assert self._wait() == STOPPED_AT_SYSCALL
 
     def let_go(self):
-        self._ask(DETACH)
+        """It goes on, unless somebody has killed it meanwhile."""
+        try:
+            self._ask(DETACH)
+        except ProcessLookupError:
+            os.waitpid(self.pid, WALL)
         self._end()
 
     def kill(self):
