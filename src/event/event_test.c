@@ -304,7 +304,7 @@ static void between_processes(void **state)
         assert_true(vc_reader_done(&r));
         assert_true(same_event(&e, &back));
         size_t n = vc_written(&w);
-        assert_case("something", n > 0);
+        assert_case("there is something to cut", n > 0);
         size_t cut = test_random(&seed) % n;
         r = vc_reader_of(in, cut);
         vc_event_unpack(&back, &r);
