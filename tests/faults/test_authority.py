@@ -49,14 +49,14 @@ def test_kill_9_of_a_verifier_costs_that_login_only(start_gateway, connect):
 
 
 def test_full_disk(start_gateway, connect):
-    """Tunnels and reconnects go on; new logins are refused with the reason; then all is well again."""
+    """Tunnels and reconnects go on; new logins are refused with the reason; who is cut off stays off; then all is well."""
     g = start_gateway(start=False)
     state = g.folder / "state"
     state.mkdir(mode=0o700)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(state)], check=True)
     try:
         g.start()
-        a = connect(g, host=1)
+        a, ended = connect(g, host=1), connect(g, host=3)
         had = a.addresses
         fill = state / "somebody-elses"
         with open(fill, "wb", buffering=0) as out:
@@ -65,12 +65,18 @@ def test_full_disk(start_gateway, connect):
                     out.write(bytes(4096))
             except OSError:
                 pass
-        refused = connect(g, host=2, up=False)
-        assert refused.wait_exit() != 0
+        for _ in range(20):  # what was there already can be written once more
+            if connect(g, host=2, up=False, options=["--authenticate"]).wait_exit() != 0:
+                break
         assert g.events("user.refused", cause="store")
         a.signal(signal.SIGUSR2)
         a.wait_told("reconnect")
         assert a.addresses == had and ping(a.host, netns.BEHIND4) == 0
+        number = next(u["ID"] for u in g.show("users") if u["IPv4"] == ended.address4)
+        g.control("disconnect", "id", str(number))
+        ended.wait_exit()
+        kill(g, "authority")
+        until(lambda: [u["IPv4"] for u in g.show("users")] == [a.address4], "only the other one is known")
         fill.unlink()
         connect(g, host=2)
     finally:

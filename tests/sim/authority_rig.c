@@ -183,6 +183,11 @@ const struct vc_event *rig_event(struct rig *r, enum vc_event_id id, enum vc_cau
     }
 }
 
+void rig_forget(struct rig *r)
+{
+    r->looked = r->n_events = 0;
+}
+
 /* ---- life ---- */
 
 static void introduce(struct rig *r, enum vc_role role, uint16_t index, int *ours)
@@ -284,9 +289,26 @@ void rig_stop(struct rig *r)
 {
     const struct vc_msg m = {.type = VC_IPC_STOP};
     rig_send(r->supervisor, VC_ROLE_SUPERVISOR, &m, -1);
+    rig_ended(r);
+}
+
+void rig_ended(struct rig *r)
+{
     int status = wait_end(r);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+void rig_pause(struct rig *r)
+{
+    int status;
+    assert_int_equal(kill(r->pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(r->pid, &status, WUNTRACED), r->pid);
+}
+
+void rig_resume(struct rig *r)
+{
+    assert_int_equal(kill(r->pid, SIGCONT), 0);
 }
 
 void rig_kill(struct rig *r)

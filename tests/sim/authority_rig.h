@@ -31,8 +31,12 @@ void rig_close(struct rig *r);
 void rig_start(struct rig *r);
 /** As above, but it must end with this exit status. */
 void rig_start_fails(struct rig *r, int status);
-void rig_stop(struct rig *r); /* by STOP */
-void rig_kill(struct rig *r); /* by SIGKILL */
+void rig_stop(struct rig *r);  /* by STOP */
+void rig_ended(struct rig *r); /* the second half of it: it must end in order */
+void rig_kill(struct rig *r);  /* by SIGKILL */
+/** It does nothing until it goes on: then it finds all at once what was said meanwhile. */
+void rig_pause(struct rig *r);
+void rig_resume(struct rig *r);
 
 /** The next message on one of the sockets; events are put aside. Its views live until the next call. */
 const struct vc_msg *rig_next(struct rig *r, int fd, enum vc_ipc_type type);
@@ -41,6 +45,8 @@ void rig_nothing(struct rig *r, int fd);
 void rig_send(int fd, enum vc_role from, const struct vc_msg *m, int pass);
 /** Waits for an event that no test has looked at yet. */
 const struct vc_event *rig_event(struct rig *r, enum vc_event_id id, enum vc_cause cause);
+/** Room for more of them: those that came so far are forgotten. */
+void rig_forget(struct rig *r);
 
 /* ---- what the neighbours do ---- */
 

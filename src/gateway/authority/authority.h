@@ -84,10 +84,9 @@ struct vc_authority {
     uint64_t last_id; /* of a session */
     struct vc_leases leases;
     struct vc_store *store;
-    bool store_failed;       /* the last write failed: said once, tried again with each */
-    uint64_t alive_ns;       /* when the next sign of life is due */
-    uint64_t unremoved[256]; /* sessions that ended while the store could not be written */
-    unsigned n_unremoved;
+    bool store_behind; /* it lacks something, or has what is over: all of that is tried again at each sign of life */
+    bool store_failed; /* that was said, once until it has caught up */
+    uint64_t alive_ns; /* when the next sign of life is due */
 
     int control_fd; /* before START; -1 */
     struct vc_control *control;

@@ -221,16 +221,6 @@ static int start(struct vc_child *child, struct vc_fail *fail)
     return 0;
 }
 
-static void stop(struct vc_child *child)
-{
-    struct vc_authority *a = child->owner;
-    if (!child->started)
-        return;
-    vc_sessions_stop(a);
-    vc_store_close(a->store);
-    a->store = NULL;
-}
-
 static void end(struct vc_child *child)
 {
     struct vc_authority *a = child->owner;
@@ -241,6 +231,19 @@ static void end(struct vc_child *child)
         vc_port_close(&a->verifiers[i].port);
         vc_port_close(&a->tunnels[i]);
     }
+}
+
+static void stop(struct vc_child *child)
+{
+    struct vc_authority *a = child->owner;
+    if (!a->store)
+        return;
+    for (int i = 0; i < VC_AUTHORITY_PEERS_MAX; i++)
+        vc_port_drain(&a->tunnels[i]); /* their last words: who logged off, how many bytes */
+    end(child);                        /* nobody is heard any more: there is no store to answer from */
+    vc_sessions_stop(a);
+    vc_store_close(a->store);
+    a->store = NULL;
 }
 
 static uint64_t due(void *owner)

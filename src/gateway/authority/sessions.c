@@ -31,6 +31,7 @@ static int64_t wall_of(const struct vc_authority *a, uint64_t mono_ns)
 
 static void store_failed(struct vc_authority *a, uint64_t session, const struct vc_fail *fail)
 {
+    a->store_behind = true;
     if (a->store_failed)
         return; /* said once, until it works again */
     a->store_failed = true;
@@ -65,12 +66,17 @@ static int put(struct vc_authority *a, struct vc_member *m, struct vc_fail *fail
 {
     struct vc_store_row row = row_of(a, m);
     int r = vc_store_put(a->store, &row, fail);
+    if (r == VC_STORE_TAKEN) { /* our table says whose an address is: who has it in the store has it no more */
+        r = vc_store_take_addresses(a->store, &row, fail);
+        if (r == 0)
+            r = vc_store_put(a->store, &row, fail);
+    }
     m->dirty = r != 0;
-    if (r == 0)
-        a->store_failed = false;
-    else
+    if (r != 0)
         store_failed(a, m->id, fail);
-    return r;
+    else if (a->store_behind && a->alive_ns > vc_authority_now(a) + NS)
+        a->alive_ns = vc_authority_now(a) + NS; /* it works again: the rest need not wait long */
+    return r == 0 ? 0 : -1;
 }
 
 void vc_sessions_save(struct vc_authority *a, struct vc_member *m)
@@ -83,11 +89,29 @@ void vc_sessions_save(struct vc_authority *a, struct vc_member *m)
 static void forget_row(struct vc_authority *a, uint64_t id)
 {
     struct vc_fail fail;
-    if (vc_store_remove(a->store, id, &fail) == 0)
-        return;
-    store_failed(a, id, &fail);
-    if (a->n_unremoved < sizeof(a->unremoved) / sizeof(a->unremoved[0]))
-        a->unremoved[a->n_unremoved++] = id; /* a token that was ended must not rise with our next life */
+    if (vc_store_remove(a->store, id, &fail) != 0)
+        store_failed(a, id, &fail); /* a token that was ended must not rise with our next life: it is tried again */
+}
+
+static bool is_kept(void *arg, uint64_t id)
+{
+    const struct vc_authority *a = arg;
+    const struct vc_member *m = vc_members_find(&a->members, id);
+    return m && !m->token_void;
+}
+
+/** The store gets what it lacks and loses what is over. *n_left: rows that should be gone. */
+static void catch_up(struct vc_authority *a, uint64_t *n_left)
+{
+    struct vc_member *m;
+    struct vc_fail fail;
+    a->store_behind = false; /* until something fails again */
+    if (vc_store_sweep(a->store, is_kept, a, n_left, &fail) != 0)
+        store_failed(a, 0, &fail);
+    for (size_t at = 0; (m = vc_members_next(&a->members, &at));) {
+        if (m->dirty)
+            vc_sessions_save(a, m);
+    }
 }
 
 /* ---- begin ---- */
@@ -252,8 +276,7 @@ static uint64_t clamped(int64_t seconds, uint64_t least, uint64_t most)
 struct loading {
     struct vc_authority *a;
     int64_t now_s, alive_s; /* alive: when our last life was seen to live, not in the future */
-    uint64_t over[256];     /* rows that are of no use any more */
-    unsigned n_over;
+    bool over;              /* there are rows that are of no use any more */
 };
 
 /** Remaining lifetimes are computed here, once: afterwards the wall clock may do what it likes. */
@@ -269,8 +292,7 @@ static int load_row(void *arg, const struct vc_store_row *row)
     else
         waits = clamped(row->waits_s - l->now_s, 0, cookie_s);
     if (ended || waits == 0 || a->members.n >= members_max(a)) {
-        if (l->n_over < sizeof(l->over) / sizeof(l->over[0]))
-            l->over[l->n_over++] = row->id;
+        l->over = true;
         return 0;
     }
     struct vc_member *m = vc_members_add(&a->members, row->id, row->token_hash);
@@ -316,8 +338,8 @@ int vc_sessions_load(struct vc_authority *a, struct vc_fail *fail)
     *fail = (struct vc_fail){0};
     if (vc_store_load(a->store, load_row, &l, fail) != 0)
         return fail->cause ? -1 : vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "the sessions of the store");
-    for (unsigned i = 0; i < l.n_over; i++)
-        forget_row(a, l.over[i]);
+    if (l.over)
+        catch_up(a, NULL);
     return 0;
 }
 
@@ -325,14 +347,24 @@ void vc_sessions_stop(struct vc_authority *a)
 {
     struct vc_member *m;
     struct vc_fail fail;
+    uint64_t n_left = 0;
     for (size_t at = 0; (m = vc_members_next(&a->members, &at));) {
         if (vc_member_is_live(m)) {
             m->rx_bytes += m->live_rx;
             m->tx_bytes += m->live_tx;
             vc_sessions_wait(a, m);
-        } else if (m->dirty) {
-            vc_sessions_save(a, m);
         }
+    }
+    if (a->store_behind)
+        catch_up(a, &n_left);
+    if (n_left > 0) { /* the last word: with our memory goes what we know of them */
+        struct vc_event e = vc_authority_event(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, 0, 0);
+        vc_event_text(&e, VC_FIELD_FILE, VC_STR(VC_AUTHORITY_STORE));
+        vc_event_number(&e, VC_FIELD_COUNT, n_left);
+        vc_fail_set(&e.fail, VC_CAUSE_STORE, 0,
+                    "ended sessions could not be removed: after a restart their cookies may be good again, for "
+                    "cookie-timeout at most");
+        vc_authority_emit(a, &e);
     }
     (void)vc_store_alive(a->store, wall_s(), &fail);
 }
@@ -349,24 +381,17 @@ uint64_t vc_sessions_due(const struct vc_authority *a)
 static void sign_of_life(struct vc_authority *a, uint64_t now_ns)
 {
     struct vc_fail fail;
-    struct vc_member *m;
-    bool was_failed = a->store_failed;
     a->alive_ns = now_ns + VC_ALIVE_S * NS;
-    if (vc_store_alive(a->store, wall_s(), &fail) != 0) {
+    if (vc_store_alive(a->store, wall_s(), &fail) != 0)
         store_failed(a, 0, &fail);
+    else if (a->store_behind)
+        catch_up(a, NULL);
+    if (a->store_behind || !a->store_failed)
         return;
-    }
+    struct vc_event e = vc_authority_event(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_OK, 0, 0);
+    vc_event_text(&e, VC_FIELD_FILE, VC_STR(VC_AUTHORITY_STORE));
+    vc_authority_emit(a, &e);
     a->store_failed = false;
-    if (!was_failed && a->n_unremoved == 0)
-        return;
-    for (size_t at = 0; (m = vc_members_next(&a->members, &at));) {
-        if (m->dirty)
-            vc_sessions_save(a, m);
-    }
-    unsigned n = a->n_unremoved;
-    a->n_unremoved = 0;
-    for (unsigned i = 0; i < n; i++)
-        forget_row(a, a->unremoved[i]);
 }
 
 static void on_due(struct vc_authority *a, struct vc_member *m, uint64_t now_ns)

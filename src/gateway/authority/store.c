@@ -7,7 +7,7 @@
 
 struct vc_store {
     sqlite3 *db;
-    sqlite3_stmt *put, *remove, *alive;
+    sqlite3_stmt *put, *take, *remove, *alive;
 };
 
 static const char schema[] =
@@ -21,17 +21,27 @@ static const char schema[] =
     "PRAGMA user_version = 1;"
     "COMMIT;";
 
-/* not REPLACE: that would throw out whoever has the address */
+/* not REPLACE: that would throw out the session that has the address */
 static const char put_sql[] =
     "INSERT INTO sessions(id, token_hash, user, grp, agent, source, created_s, ends_s, waits_s, v4, v6, generation,"
     " dtls_id, rx_bytes, tx_bytes) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
     " ON CONFLICT(id) DO UPDATE SET agent = ?5, source = ?6, waits_s = ?9, v4 = ?10, v6 = ?11, generation = ?12,"
     " dtls_id = ?13, rx_bytes = ?14, tx_bytes = ?15";
+static const char take_sql[] = "UPDATE sessions SET v4 = CASE WHEN v4 = ?2 THEN NULL ELSE v4 END,"
+                               " v6 = CASE WHEN v6 = ?3 THEN NULL ELSE v6 END WHERE id <> ?1 AND (v4 = ?2 OR v6 = ?3)";
 static const char remove_sql[] = "DELETE FROM sessions WHERE id = ?1";
 static const char alive_sql[] =
     "INSERT INTO gateway(one, alive_s) VALUES(1, ?1) ON CONFLICT(one) DO UPDATE SET alive_s = ?1";
 static const char load_sql[] = "SELECT id, token_hash, user, grp, agent, source, created_s, ends_s, waits_s, v4, v6,"
-                               " generation, dtls_id, rx_bytes, tx_bytes FROM sessions ORDER BY id";
+                               " generation, dtls_id, rx_bytes, tx_bytes FROM sessions ORDER BY waits_s <> 0, id";
+static const char sweep_sql[] = "DELETE FROM sessions WHERE NOT kept(id)";
+static const char left_sql[] = "SELECT count(*) FROM sessions WHERE NOT kept(id)";
+
+/* The write-ahead log never shrinks while it is open: what these bytes made of it can be written again on a full disk,
+ * once what it holds is in the file itself, which has got room for that by the same means. */
+static const char reserve_sql[] = "BEGIN IMMEDIATE; DROP TABLE IF EXISTS reserve; CREATE TABLE reserve(bytes BLOB);"
+                                  "INSERT INTO reserve VALUES(zeroblob(131072)); COMMIT;"
+                                  "PRAGMA wal_checkpoint(RESTART); DROP TABLE reserve;";
 
 static int failed(struct vc_store *s, const char *what, struct vc_fail *fail)
 {
@@ -116,8 +126,11 @@ int vc_store_open(struct vc_store **store, const char *file, struct vc_fail *fai
              fail) != 0 ||
          run(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;", file, fail) != 0 || check(s, fail) != 0))
         r = -1;
+    if (r == 0 && sqlite3_exec(s->db, reserve_sql, NULL, NULL, NULL) != SQLITE_OK)
+        (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); /* the disk is full already */
     if (r == 0 &&
         (sqlite3_prepare_v3(s->db, put_sql, -1, SQLITE_PREPARE_PERSISTENT, &s->put, NULL) != SQLITE_OK ||
+         sqlite3_prepare_v3(s->db, take_sql, -1, SQLITE_PREPARE_PERSISTENT, &s->take, NULL) != SQLITE_OK ||
          sqlite3_prepare_v3(s->db, remove_sql, -1, SQLITE_PREPARE_PERSISTENT, &s->remove, NULL) != SQLITE_OK ||
          sqlite3_prepare_v3(s->db, alive_sql, -1, SQLITE_PREPARE_PERSISTENT, &s->alive, NULL) != SQLITE_OK))
         r = failed(s, file, fail);
@@ -134,6 +147,7 @@ void vc_store_close(struct vc_store *s)
     if (!s)
         return;
     (void)sqlite3_finalize(s->put);
+    (void)sqlite3_finalize(s->take);
     (void)sqlite3_finalize(s->remove);
     (void)sqlite3_finalize(s->alive);
     (void)sqlite3_close(s->db);
@@ -219,9 +233,17 @@ static void put_ip(sqlite3_stmt *q, int at, const struct vc_ip *ip, char text[VC
 static int done(struct vc_store *s, sqlite3_stmt *q, const char *what, struct vc_fail *fail)
 {
     int r = sqlite3_step(q) == SQLITE_DONE ? 0 : failed(s, what, fail);
+    if (r != 0 && sqlite3_errcode(s->db) == SQLITE_CONSTRAINT)
+        r = VC_STORE_TAKEN;
     (void)sqlite3_reset(q);
     (void)sqlite3_clear_bindings(q);
     return r;
+}
+
+/** The log begins anew at its front, where it needs no new room. */
+static bool rewind_log(struct vc_store *s)
+{
+    return sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL) == SQLITE_OK;
 }
 
 int vc_store_put(struct vc_store *s, const struct vc_store_row *row, struct vc_fail *fail)
@@ -246,10 +268,55 @@ int vc_store_put(struct vc_store *s, const struct vc_store_row *row, struct vc_f
     return done(s, s->put, "a session was not written", fail);
 }
 
-int vc_store_remove(struct vc_store *s, uint64_t id, struct vc_fail *fail)
+int vc_store_take_addresses(struct vc_store *s, const struct vc_store_row *row, struct vc_fail *fail)
+{
+    char v4[VC_IP_TEXT], v6[VC_IP_TEXT];
+    (void)sqlite3_bind_int64(s->take, 1, (sqlite3_int64)row->id);
+    put_ip(s->take, 2, &row->v4, v4);
+    put_ip(s->take, 3, &row->v6, v6);
+    return done(s, s->take, "an address was not taken", fail);
+}
+
+static int remove_one(struct vc_store *s, uint64_t id, struct vc_fail *fail)
 {
     (void)sqlite3_bind_int64(s->remove, 1, (sqlite3_int64)id);
     return done(s, s->remove, "a session was not removed", fail);
+}
+
+int vc_store_remove(struct vc_store *s, uint64_t id, struct vc_fail *fail)
+{
+    int r = remove_one(s, id, fail);
+    return r != 0 && rewind_log(s) ? remove_one(s, id, fail) : r;
+}
+
+struct sweep {
+    bool (*keep)(void *arg, uint64_t id);
+    void *arg;
+};
+
+static void kept(sqlite3_context *c, int n, sqlite3_value **v)
+{
+    const struct sweep *w = sqlite3_user_data(c);
+    (void)n;
+    sqlite3_result_int(c, w->keep(w->arg, (uint64_t)sqlite3_value_int64(v[0])));
+}
+
+int vc_store_sweep(struct vc_store *s, bool (*keep)(void *arg, uint64_t id), void *arg, uint64_t *n_left,
+                   struct vc_fail *fail)
+{
+    static const char what[] = "ended sessions were not removed";
+    struct sweep w = {.keep = keep, .arg = arg};
+    int64_t left = 0;
+    if (sqlite3_create_function_v2(s->db, "kept", 1, SQLITE_UTF8, &w, kept, NULL, NULL, NULL) != SQLITE_OK)
+        return failed(s, what, fail);
+    int r = run(s, sweep_sql, what, fail);
+    if (r != 0 && rewind_log(s))
+        r = run(s, sweep_sql, what, fail);
+    if (r != 0)
+        (void)ask(s, left_sql, &left, NULL, 0);
+    if (n_left)
+        *n_left = (uint64_t)left;
+    return r;
 }
 
 int vc_store_alive(struct vc_store *s, int64_t now_s, struct vc_fail *fail)

@@ -64,7 +64,7 @@ static struct vc_store_row row_of(uint64_t id, const char *v4)
 }
 
 struct loaded {
-    struct vc_store_row rows[16];
+    struct vc_store_row rows[64];
     unsigned n;
 };
 
@@ -119,18 +119,55 @@ static void test_nothing_is_given_twice(void **state)
     struct loaded l;
     struct vc_store *s = open_store();
     struct vc_store_row a = row_of(1, "10.0.0.2"), b = row_of(2, "10.0.0.2"), c = row_of(3, "10.0.0.3");
+    assert_true(vc_ip_parse(VC_STR("fd00::2"), &a.v6));
     assert_int_equal(vc_store_put(s, &a, &fail), 0);
-    assert_int_equal(vc_store_put(s, &b, &fail), -1); /* the address */
+    assert_int_equal(vc_store_put(s, &b, &fail), VC_STORE_TAKEN); /* the address */
     assert_int_equal(fail.cause, VC_CAUSE_STORE);
     memcpy(c.token_hash, a.token_hash, sizeof(c.token_hash));
-    assert_int_equal(vc_store_put(s, &c, &fail), -1); /* the token */
+    assert_int_equal(vc_store_put(s, &c, &fail), VC_STORE_TAKEN); /* the token */
     c = row_of(3, "10.0.0.3");
     assert_int_equal(vc_store_put(s, &c, &fail), 0);
     c.v4 = a.v4;
-    assert_int_equal(vc_store_put(s, &c, &fail), -1); /* the address, later */
+    assert_int_equal(vc_store_put(s, &c, &fail), VC_STORE_TAKEN); /* the address, later */
     load(s, &l);
     assert_int_equal(l.n, 2);
     assert_memory_equal(&l.rows[0], &a, sizeof(a)); /* who had it still has it */
+    assert_int_equal(vc_store_take_addresses(s, &c, &fail), 0);
+    assert_int_equal(vc_store_put(s, &c, &fail), 0);
+    load(s, &l);
+    assert_int_equal(l.n, 2);
+    a.v4 = (struct vc_ip){0}; /* that one; the other it keeps */
+    assert_memory_equal(&l.rows[0], &a, sizeof(a));
+    assert_memory_equal(&l.rows[1], &c, sizeof(c));
+    vc_store_close(s);
+    (void)state;
+}
+
+static bool is_odd(void *arg, uint64_t id)
+{
+    (void)arg;
+    return id % 2 != 0;
+}
+
+static void test_sweep(void **state)
+{
+    struct vc_fail fail = {0};
+    struct loaded l;
+    uint64_t n_left = 99;
+    struct vc_store *s = open_store();
+    for (uint64_t id = 1; id <= 60; id++) {
+        struct vc_store_row r = row_of(id, NULL);
+        r.waits_s = id > 50 ? 0 : 1500;
+        assert_int_equal(vc_store_put(s, &r, &fail), 0);
+    }
+    for (int i = 0; i < 2; i++) { /* harmless twice */
+        assert_int_equal(vc_store_sweep(s, is_odd, NULL, &n_left, &fail), 0);
+        assert_int_equal(n_left, 0);
+        load(s, &l);
+        assert_int_equal(l.n, 30);
+        assert_int_equal(l.rows[0].id, 51); /* its tunnel was up */
+        assert_int_equal(l.rows[5].id, 1);
+    }
     vc_store_close(s);
     (void)state;
 }
@@ -206,6 +243,12 @@ static void test_malformed_row(void **state)
     (void)state;
 }
 
+static bool is_even(void *arg, uint64_t id)
+{
+    return !is_odd(arg, id);
+}
+
+/* No file can be written at all. */
 static void test_full_disk(void **state)
 {
     const struct rlimit full = {4096, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
@@ -219,6 +262,11 @@ static void test_full_disk(void **state)
         assert_int_equal(vc_store_put(s, &b, &fail), -1);
         assert_int_equal(fail.cause, VC_CAUSE_STORE);
         assert_int_equal(vc_store_remove(s, 1, &fail), -1);
+        uint64_t n_left;
+        assert_int_equal(vc_store_sweep(s, is_odd, NULL, &n_left, &fail), 0); /* there is nothing to do */
+        assert_int_equal(vc_store_sweep(s, is_even, NULL, &n_left, &fail), -1);
+        assert_int_equal(fail.cause, VC_CAUSE_STORE);
+        assert_int_equal(n_left, 1);
     }
     load(s, &l); /* reading goes on */
     assert_int_equal(l.n, 1);
@@ -232,6 +280,54 @@ static void test_full_disk(void **state)
     (void)state;
 }
 
+static bool nobody(void *arg, uint64_t id)
+{
+    (void)arg;
+    (void)id;
+    return false;
+}
+
+/* No file can grow: what can be removed is removed. */
+static void test_full_disk_can_be_overwritten(void **state)
+{
+    const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+    struct vc_fail fail = {0};
+    struct loaded l;
+    struct stat db, wal;
+    struct vc_store *s = open_store();
+    uint64_t id = 0, n_left;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 10; i++) {
+            struct vc_store_row r = row_of(++id, NULL);
+            assert_int_equal(vc_store_put(s, &r, &fail), 0);
+        }
+        assert_true(stat("db", &db) == 0 && stat("db-wal", &wal) == 0);
+        const struct rlimit full = {(rlim_t)(db.st_size > wal.st_size ? db.st_size : wal.st_size), RLIM_INFINITY};
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+        int r = 0;
+        for (struct vc_store_row more; r == 0; id += r == 0) {
+            more = row_of(id + 1, NULL);
+            r = vc_store_put(s, &more, &fail);
+        }
+        for (uint64_t one = id; one > id - 10; one--)
+            assert_int_equal(vc_store_remove(s, one, &fail), 0);
+        id -= 10;
+        do { /* full again */
+            struct vc_store_row more = row_of(id + 1, NULL);
+            r = vc_store_put(s, &more, &fail);
+            id += r == 0;
+        } while (r == 0);
+        assert_int_equal(vc_store_sweep(s, is_odd, NULL, &n_left, &fail), 0);
+        assert_int_equal(n_left, 0);
+        assert_int_equal(vc_store_sweep(s, nobody, NULL, &n_left, &fail), 0);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+        load(s, &l);
+        assert_int_equal(l.n, 0);
+    }
+    vc_store_close(s);
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,7 +335,9 @@ int main(void)
         cmocka_unit_test_teardown(test_nothing_is_given_twice, clean),
         cmocka_unit_test_teardown(test_refused, clean),
         cmocka_unit_test_teardown(test_malformed_row, clean),
+        cmocka_unit_test_teardown(test_sweep, clean),
         cmocka_unit_test_teardown(test_full_disk, clean),
+        cmocka_unit_test_teardown(test_full_disk_can_be_overwritten, clean),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }
