@@ -72,6 +72,20 @@ void vc_sock_tcp_facts(int fd, uint16_t *pmtu, bool *timestamps)
     *timestamps = (info.tcpi_options & TCPI_OPT_TIMESTAMPS) != 0;
 }
 
+/** Removes a socket that a crash left behind: one that nobody serves. 0; -1 with *fail: something else is there. */
+static int make_room(int fd, const struct sockaddr_un *un, struct vc_fail *fail)
+{
+    struct stat st;
+    if (lstat(un->sun_path, &st) != 0)
+        return 0; /* nothing there, or bind says what is wrong */
+    if (!S_ISSOCK(st.st_mode))
+        return vc_fail_set(fail, VC_CAUSE_CONFIG, 0, "%s is no socket: it stays", un->sun_path);
+    if (connect(fd, (const struct sockaddr *)un, sizeof(*un)) == 0 || errno != ECONNREFUSED)
+        return vc_fail_set(fail, VC_CAUSE_CONFIG, 0, "another process serves the socket %s", un->sun_path);
+    (void)unlink(un->sun_path);
+    return 0;
+}
+
 int vc_sock_listen_unix(const char *path, struct vc_fail *fail)
 {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -80,7 +94,10 @@ int vc_sock_listen_unix(const char *path, struct vc_fail *fail)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "Unix socket");
-    (void)unlink(path);
+    if (make_room(fd, &un, fail) != 0) {
+        (void)close(fd);
+        return -1;
+    }
     mode_t old = umask(0177);
     int r = bind(fd, (struct sockaddr *)&un, sizeof(un));
     int err = errno;

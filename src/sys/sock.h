@@ -11,7 +11,8 @@ int vc_sock_listen(const struct vc_endpoint *local, struct vc_fail *fail);
 int vc_sock_accept(int fd, struct vc_endpoint *peer, struct vc_endpoint *local);
 /** What TCP knows of a connection: path MTU (0: unknown) and whether it uses timestamps. */
 void vc_sock_tcp_facts(int fd, uint16_t *pmtu, bool *timestamps);
-/** A listening Unix stream socket at @path (an old one is removed), mode 0600. */
+/** A listening Unix stream socket at @path, mode 0600. One that nobody serves any more is removed; anything else that
+ * is there stays, and *fail says so. */
 int vc_sock_listen_unix(const char *path, struct vc_fail *fail);
 /** Who is on the other side of a Unix socket. */
 int vc_sock_peer_uid(int fd, unsigned *uid, int *pid);

@@ -168,6 +168,52 @@ def test_a_missing_key_is_named(start_gateway, key):
 
 
 def test_t_checks_and_starts_nothing(start_gateway):
+def test_a_second_gateway_on_the_same_store_is_told_which(start_gateway):
+    g = start_gateway()
+    code, told = start_gateway(start=False, tcp_port=444, state_dir=g.folder / "state").try_to_start()
+    assert code == 1 and f"the gateway with pid {g.process.pid} holds {g.folder / 'state'}" in told
+
+
+@pytest.mark.parametrize("why", ["the same socket", "the same port"])
+def test_another_gateway_leaves_the_control_socket_alone(start_gateway, why):
+    """It neither takes it over nor removes it when it fails."""
+    g = start_gateway()
+    port = 444 if why == "the same socket" else 443
+    code, told = start_gateway(start=False, tcp_port=port, udp_port=port, device="other",
+                               occtl_socket_file=g.socket).try_to_start()
+    assert code == 1 and (g.socket if port == 444 else "TCP") in told
+    assert g.show("status")["Server PID"] == g.process.pid
+
+
+def test_a_file_in_place_of_the_control_socket_stays(start_gateway, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("what it is")
+    code, told = start_gateway(start=False, occtl_socket_file=precious).try_to_start()
+    assert code == 1 and f"{precious} is no socket" in told
+    assert precious.read_text() == "what it is"
+
+
+def test_a_control_socket_that_a_crash_left_is_replaced(start_gateway):
+    g = start_gateway()
+    g.kill()
+    assert Path(g.socket).is_socket()
+    assert g.start().show("status")["Server PID"] == g.process.pid
+
+
+def test_a_folder_that_is_no_store_is_refused(start_gateway, tmp_path):
+    """`state-dir = /srv` would take the folder away from the host."""
+    folder = tmp_path / "srv"
+    folder.mkdir(mode=0o755)
+    (folder / "index.html").touch()
+    g = start_gateway(start=False, state_dir=folder)
+    code, told = g.try_to_start()
+    assert code == 1 and "state-dir" in told and str(folder) in told
+    assert (folder.stat().st_uid, folder.stat().st_mode & 0o777) == (0, 0o755)
+    (folder / "index.html").unlink()
+    g.start()
+    assert (folder / "varco.db").exists() and folder.stat().st_mode & 0o777 == 0o700
+
+
     g = start_gateway(start=False)
     before = traces(g)
     code, told = g.try_to_start("-t")

@@ -310,11 +310,11 @@ int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail)
     if (g->listener < 0)
         return -1;
     if (g->conf.use_occtl) {
-        g->control = vc_sock_listen_unix(g->place.control, fail);
+        g->control = vc_place_listen(&g->place, fail);
         if (g->control < 0)
             return -1;
         /* the authority's own user may ask too */
-        if (!g->keep_ids && chown(g->place.control, g->authority_uid, g->authority_gid) != 0)
+        if (!g->keep_ids && lchown(g->place.control, g->authority_uid, g->authority_gid) != 0)
             return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "%s", g->place.control);
     }
     g->n_tunnels = count_or(g->conf.tunnel_processes, cpus);

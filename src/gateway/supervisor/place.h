@@ -15,6 +15,8 @@ struct vc_place {
     char control[PATH_MAX]; /* control.sock, or occtl-socket-file */
     int state_fd;           /* holds the lock */
     bool made_run;
+    dev_t control_dev; /* the socket that we bound: only that one is removed */
+    ino_t control_ino; /* 0: none */
 };
 
 #define VC_PLACE_NONE                                                                                                  \
@@ -22,10 +24,13 @@ struct vc_place {
         .state_fd = -1                                                                                                 \
     }
 
-/** Makes what is missing and locks the store. -1 with *fail: STORE_LOCKED names the pid of who holds it. */
+/** Makes what is missing and locks the store. A state directory that is there already must be empty or hold a store.
+ *  -1 with *fail: STORE_LOCKED names the pid of who holds it. */
 int vc_place_open(struct vc_place *p, const char *name, const char *state_dir, const char *control, uid_t uid,
                   gid_t gid, struct vc_fail *fail);
-/** Removes socket and run directory; the store stays. Harmless twice. */
+/** Opens the control socket. The fd, or -1 with *fail: somebody serves it, or it is no socket. */
+int vc_place_listen(struct vc_place *p, struct vc_fail *fail);
+/** Removes our socket and the run directory; the store stays. Harmless twice. */
 void vc_place_close(struct vc_place *p);
 
 #endif
