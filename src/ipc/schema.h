@@ -37,7 +37,7 @@
     X(EVENT,          ANY,        SUPERVISOR, 0,   4096,    ALWAYS) \
     X(PRIVATE_KEY,    SUPERVISOR, SIGNER,     0,   33000,   AT_START) \
     X(PORTAL_SETUP,   SUPERVISOR, PORTAL,     0,   70000,   AT_START) \
-    X(PORTAL_CHAIN,   SUPERVISOR, PORTAL,     0,   66000,   AT_START) \
+    X(PORTAL_CHAIN,   SUPERVISOR, PORTAL,     0,   66000,   ALWAYS) \
     X(LISTENER,       SUPERVISOR, PORTAL,     1,   16,      AT_START) \
     X(TUNNEL_SETUP,   SUPERVISOR, TUNNEL,     0,   256,     AT_START) \
     X(TUN_QUEUE,      SUPERVISOR, TUNNEL,     1,   64,      AT_START) \
@@ -96,7 +96,7 @@
 #define VC_MSG_TUN_QUEUE(F) F(TEXT, device, 16) F(U32, offloads, 0)
 #define VC_MSG_UDP_SOCKET(F) F(U8, family, 0)
 #define VC_MSG_AUTHORITY_SETUP(F) F(TEXT, config_path, 512) F(U32, supervisor_pid, 0) F(U16, n_tunnels, 0) F(U64, config_hash, 0) \
-    F(TEXT, device, 16) F(TEXT, cert_hash, 40)                      /* fd: the configuration, to be read from offset 0 */
+    F(TEXT, device, 16)                                             /* fd: the configuration, to be read from offset 0 */
 #define VC_MSG_PASSWORD_FILE(F)                                     /* fd: read from offset 0 */
 #define VC_MSG_CONTROL_SOCKET(F)                                    /* fd: a listening Unix socket */
 #define VC_MSG_PLEASE(F) F(U8, what, 0) F(U8, role, 0) F(U16, index, 0) /* enum vc_please; whom to REPLACE */

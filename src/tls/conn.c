@@ -144,6 +144,8 @@ int vc_tls_conn_client_hello(SSL *ssl, int *alert, void *server)
     struct vc_tls_conn *c = SSL_get_app_data(ssl);
     (void)alert;
     c->saw_hello = true;
+    if (SSL_get_SSL_CTX(ssl) != s->ctx)
+        (void)SSL_set_SSL_CTX(ssl, s->ctx); /* the certificates have changed since it connected */
     c->offered_version = (uint16_t)SSL_client_hello_get0_legacy_version(ssl);
     struct vc_reader r = numbers(ssl, TLSEXT_TYPE_supported_versions, 1);
     while (!r.bad && r.left > 0) {

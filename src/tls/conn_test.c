@@ -709,6 +709,51 @@ static void bad_certificates(void **state)
     vc_tls_conn_free(NULL);
 }
 
+/** Certificates that were replaced while the server runs: who is connected goes on, and who has said nothing yet sees
+ *  the new one. */
+static void other_certificates(void **state)
+{
+    (void)state;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        struct pair p;
+        struct client c;
+        struct vc_fail fail = {0};
+        size_t n, pem_len, key_len;
+        char byte;
+        up(&p, version);
+        client_start(&c, version, NULL);
+        struct vc_tls_conn *s = vc_tls_conn_new(p.g.server, &fail);
+        struct vc_tls_cert cert = {"nothing", 7, 1};
+        assert_int_equal(vc_tls_server_certs(p.g.server, &cert, 1, &fail), -1); /* the old ones stay */
+        assert_int_equal(fail.cause, VC_CAUSE_CONFIG);
+        EVP_PKEY *key = test_key("P-384"), *ca_key = test_key("P-256");
+        X509 *ca = test_cert(ca_key, "CA", NULL, NULL), *leaf = test_cert(key, "new.example", ca_key, ca);
+        X509 *chain[2] = {leaf, ca};
+        char *key_pem = test_key_pem(key, NULL, &key_len), *pem = test_cert_pem(chain, 2, &pem_len);
+        vc_keyring_free(p.g.ring); /* the new signer has the new key only */
+        p.g.ring = vc_keyring_new();
+        assert_int_equal(vc_keyring_add(p.g.ring, 40, key_pem, key_len, &fail), 0);
+        cert = (struct vc_tls_cert){pem, pem_len, 40};
+        assert_int_equal(vc_tls_server_certs(p.g.server, &cert, 1, &fail), 0);
+        assert_int_equal(shake(s, &c, &fail), VC_TLS_STEP_DONE);
+        X509 *seen = SSL_get1_peer_certificate(c.ssl);
+        assert_int_equal(X509_cmp(seen, leaf), 0);
+        X509_free(seen);
+        assert_int_equal(SSL_write(p.c.ssl, "x", 1), 1);
+        (void)to_server(&p.c, p.s);
+        assert_int_equal(vc_tls_conn_read(p.s, &byte, 1, &n, &fail), VC_TLS_GOT_BYTES);
+        free(key_pem);
+        free(pem);
+        X509_free(leaf);
+        X509_free(ca);
+        EVP_PKEY_free(key);
+        EVP_PKEY_free(ca_key);
+        vc_tls_conn_free(s);
+        client_stop(&c);
+        down(&p);
+    }
+}
+
 static void wipes_in_time_only(void **state)
 {
     (void)state;
@@ -733,6 +778,7 @@ int main(void)
         cmocka_unit_test(breaks),
         cmocka_unit_test(declines_renegotiation),
         cmocka_unit_test(bad_certificates),
+        cmocka_unit_test(other_certificates),
         cmocka_unit_test(wipes_in_time_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,13 +133,30 @@ out:
     return rc;
 }
 
+int vc_tls_server_certs(struct vc_tls_server *s, const struct vc_tls_cert *certs, size_t n_certs, struct vc_fail *fail)
+{
+    SSL_CTX *old = s->ctx;
+    bool old_rsa_only = s->rsa_only;
+    if (n_certs == 0 || n_certs > VC_TLS_CERTS_MAX)
+        return vc_fail_set(fail, VC_CAUSE_CONFIG, 0, "%zu certificates: 1 to %d can be served", n_certs,
+                           VC_TLS_CERTS_MAX);
+    s->rsa_only = true;
+    s->ctx = SSL_CTX_new_ex(vc_provider_lib(s->provider), NULL, TLS_server_method());
+    int rc = s->ctx ? configure(s, fail) : failed(fail, "a TLS context");
+    for (size_t i = 0; rc == 0 && i < n_certs; i++)
+        rc = add_cert(s, &certs[i], fail);
+    if (rc == 0) {
+        SSL_CTX_free(old); /* connections that showed it hold it */
+        return 0;
+    }
+    SSL_CTX_free(s->ctx);
+    s->ctx = old;
+    s->rsa_only = old_rsa_only;
+    return -1;
+}
+
 struct vc_tls_server *vc_tls_server_new(const struct vc_tls_server_conf *conf, struct vc_fail *fail)
 {
-    if (conf->n_certs == 0 || conf->n_certs > VC_TLS_CERTS_MAX) {
-        (void)vc_fail_set(fail, VC_CAUSE_CONFIG, 0, "%zu certificates: 1 to %d can be served", conf->n_certs,
-                          VC_TLS_CERTS_MAX);
-        return NULL;
-    }
     (void)OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
     ERR_clear_error();
     struct vc_tls_server *s = calloc(1, sizeof(*s));
@@ -150,23 +167,16 @@ struct vc_tls_server *vc_tls_server_new(const struct vc_tls_server_conf *conf, s
     s->max = conf->max;
     s->ask = conf->ask;
     s->arg = conf->arg;
-    s->rsa_only = true;
     s->provider = vc_provider_new(fail);
     if (!s->provider)
         goto fail;
     s->bio = vc_tls_conn_bio_method();
-    s->ctx = SSL_CTX_new_ex(vc_provider_lib(s->provider), NULL, TLS_server_method());
-    if (!s->ctx || !s->bio) {
+    if (!s->bio) {
         (void)failed(fail, "a TLS context");
         goto fail;
     }
-    if (configure(s, fail))
-        goto fail;
-    for (size_t i = 0; i < conf->n_certs; i++) {
-        if (add_cert(s, &conf->certs[i], fail))
-            goto fail;
-    }
-    return s;
+    if (vc_tls_server_certs(s, conf->certs, conf->n_certs, fail) == 0)
+        return s;
 fail:
     vc_tls_server_free(s);
     return NULL;

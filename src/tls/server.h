@@ -44,6 +44,9 @@ struct vc_tls_server_conf {
 /** NULL: cause CONFIG (certificates), SYSTEM or NO_MEMORY. */
 struct vc_tls_server *vc_tls_server_new(const struct vc_tls_server_conf *conf, struct vc_fail *fail);
 void vc_tls_server_free(struct vc_tls_server *s); /* NULL is fine; after all its connections */
+/** Other certificates in their place. Connections show them from now on, those too that have not sent their ClientHello
+ *  yet. Returns 0; or -1 with *fail: the old ones stay. */
+int vc_tls_server_certs(struct vc_tls_server *s, const struct vc_tls_cert *certs, size_t n_certs, struct vc_fail *fail);
 /** The signer's answer. Returns the connection that can go on with vc_tls_conn_handshake; NULL: it is gone, or nothing
  * was asked (an answer too many). */
 struct vc_tls_conn *vc_tls_signed(struct vc_tls_server *s, uint64_t handshake, bool ok, const uint8_t *signature,

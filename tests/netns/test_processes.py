@@ -30,7 +30,7 @@ LIBRARIES = {"libcrypto", "libssl", "libexpat", "libsqlite3", "libIPSec_MB", "li
 # user; libraries of LIBRARIES that are linked; kinds of fds beside 0, 1, 2 and the event loop's own.
 TABLE = {
     "varcod": ("root", {"libcrypto", "libev", "libmnl", "libcap-ng"},
-               {"unix", "tcp-listen", "udp", "tun", "signalfd", "inotify", "folder"}),
+               {"unix", "tcp-listen", "udp", "tun", "signalfd", "inotify", "folder", "key"}),
     "varco-signer": ("varco", {"libcrypto", "libev"}, {"unix"}),
     "varco-authority": ("varco", {"libcrypto", "libsqlite3", "libjansson", "libev"},
                         {"unix", "store", "passwords"}),
@@ -73,6 +73,8 @@ def kind_of(pid, fd, target, sockets):
         return "passwords"
     if target.endswith("/state"):
         return "folder"
+    if target == "/memfd:server-key (deleted)":
+        return "key"
     return f"{fd}: {target}"
 
 
@@ -238,6 +240,79 @@ def test_a_killed_process_is_replaced(gateway, name, connect):
     client = connect(gateway)
     assert client.address4
     client.logout()
+
+
+def kill_signer(gateway):
+    """Its successor is ready when this returns."""
+    gateway.expected_causes.add("child-died")
+    started = gateway.events("process.started", process="signer")
+    os.kill(started[-1]["pid"], signal.SIGKILL)
+    until(lambda: len(gateway.events("process.started", process="signer")) > len(started), "another signer runs")
+
+
+def shown(gateway):
+    """The certificate that a new connection sees, DER."""
+    connection = tls(gateway)
+    connection.do_handshake()
+    with connection:
+        return connection.getpeercert(binary_form=True)
+
+
+def der(path):
+    return ssl.PEM_cert_to_DER_cert(path.read_text())
+
+
+@pytest.fixture
+def replaceable(start_gateway, certificates, tmp_path):
+    """A gateway with certificate files of its own: they hold the RSA pair."""
+    cert, key = tmp_path / "own.pem", tmp_path / "own.key"
+    cert.write_bytes(certificates["rsa"].cert.read_bytes())
+    key.write_bytes(certificates["rsa"].key.read_bytes())
+    return start_gateway(server_cert=cert, server_key=key, portal_processes=2), cert, key
+
+
+def test_a_replaced_certificate_is_shown_with_its_key(replaceable, certificates):
+    """What the next signer signs with belongs to what the portals show; a connection that said nothing yet sees it too."""
+    gateway, cert, key = replaceable
+    early = tls(gateway)
+    assert shown(gateway) == der(certificates["rsa"].cert)
+    cert.write_bytes(certificates["ecdsa"].cert.read_bytes())
+    key.write_bytes(certificates["ecdsa"].key.read_bytes())
+    assert shown(gateway) == der(certificates["rsa"].cert)
+    kill_signer(gateway)
+    for _ in range(8):  # both portals
+        assert shown(gateway) == der(certificates["ecdsa"].cert)
+    early.do_handshake()
+    assert early.getpeercert(binary_form=True) == der(certificates["ecdsa"].cert)
+    early.close()
+    assert gateway.events("process.notice", process="signer", key=certificates["ecdsa"].pin)
+
+
+@pytest.mark.parametrize("how", ["no key", "another key"])
+def test_a_certificate_without_its_key_changes_nothing(replaceable, certificates, how):
+    """A renewal that is half done: the pair that fits is served on, and the file is named."""
+    gateway, cert, key = replaceable
+    cert.write_bytes(certificates["ecdsa"].cert.read_bytes())
+    if how == "no key":
+        key.unlink()
+    kill_signer(gateway)
+    assert shown(gateway) == der(certificates["rsa"].cert)
+    told = gateway.events("process.notice", process="signer", outcome="failed", cause="config")
+    assert told and "server-key" in told[0]["detail"]
+
+
+def test_what_a_process_lacks_is_told_until_it_is_there(start_gateway, users):
+    """It cannot be started again: not silently, not every second, and it is when the file has come back."""
+    gateway = start_gateway()
+    gateway.expected_causes.add("child-died")
+    away = users.path.rename(users.path.with_name("away"))
+    os.kill(gateway.events("process.started", process="authority")[-1]["pid"], signal.SIGKILL)
+    gateway.wait_event("process.notice", process="authority", outcome="failed", cause="config")
+    away.rename(users.path)
+    until(lambda: len(gateway.events("process.started", process="authority")) == 2, "it is back")
+    failed = gateway.events("process.notice", process="authority", outcome="failed")
+    assert all(str(users.path) in e["detail"] for e in failed)
+    assert len(gateway.events("process.ended", process="authority", outcome="failed")) == 1  # its death, by kill -9
 
 
 def test_nothing_outlives_the_supervisor(start_gateway):

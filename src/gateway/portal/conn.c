@@ -339,6 +339,7 @@ static void handshake(struct vc_conn *c)
     vc_event_text(&e, VC_FIELD_SUITE, vc_str_of(facts.suite->name));
     vc_child_emit(&c->portal->child, &e);
     count_half_open(c, false);
+    memcpy(c->cert_sha1, c->portal->cert_sha1, sizeof(c->cert_sha1));
     c->state = VC_CONN_REQUEST;
     vc_conn_deadline(c, VC_PORTAL_IDLE_S);
     read_request(c);

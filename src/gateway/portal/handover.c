@@ -95,7 +95,7 @@ void vc_handover_grant(struct vc_conn *c, const struct vc_msg *m)
 {
     static uint8_t head[131072];
     struct vc_fail fail = {0};
-    struct vc_auth_complete doc = {.banner = c->portal->banner, .server_cert_sha1 = c->portal->cert_sha1};
+    struct vc_auth_complete doc = {.banner = c->portal->banner, .server_cert_sha1 = c->cert_sha1};
     c->session = m->GRANT.session;
     c->tunnel = m->GRANT.tunnel;
     c->dtls_mode = m->GRANT.dtls_mode;

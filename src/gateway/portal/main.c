@@ -167,6 +167,31 @@ static void take_setup(struct vc_portal *p, const struct vc_msg *m)
     p->next_id = (uint64_t)p->index + VC_PORTAL_TUNNELS_MAX;
 }
 
+/** The certificate to show from now on: at the start, and when its files were replaced. */
+static int use_chain(struct vc_portal *p, const struct vc_bytes *pem, struct vc_fail *fail)
+{
+    struct vc_tls_cert cert = {.chain_pem = pem->at, .chain_len = pem->len, .key = 0};
+    struct vc_tls_server_conf conf = {
+        .max = (enum vc_tls_max)p->tls_max, .certs = &cert, .n_certs = 1, .ask = ask_signer, .arg = p};
+    X509 *chain[VC_CHAIN_MAX];
+    uint8_t sha1[sizeof(p->cert_sha1)];
+    unsigned len = sizeof(sha1);
+    size_t n;
+    if (vc_pair_chain(NULL, pem->at, pem->len, chain, &n, fail) != 0)
+        return -1;
+    int ok = X509_digest(chain[0], EVP_sha1(), sha1, &len);
+    while (n > 0)
+        X509_free(chain[--n]);
+    if (ok != 1)
+        return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "certificate");
+    if (p->tls && vc_tls_server_certs(p->tls, &cert, 1, fail) != 0)
+        return -1;
+    if (!p->tls)
+        p->tls = vc_tls_server_new(&conf, fail);
+    memcpy(p->cert_sha1, sha1, sizeof(sha1));
+    return p->tls ? 0 : -1;
+}
+
 static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
 {
     struct vc_portal *p = child->owner;
@@ -175,11 +200,12 @@ static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
         take_setup(p, m);
         break;
     case VC_IPC_PORTAL_CHAIN:
-        free(p->chain);
-        p->chain = malloc(m->PORTAL_CHAIN.chain.len + 1);
-        p->chain_len = p->chain ? m->PORTAL_CHAIN.chain.len : 0;
-        if (p->chain)
-            memcpy(p->chain, m->PORTAL_CHAIN.chain.at, p->chain_len);
+        if (use_chain(p, &m->PORTAL_CHAIN.chain, &p->setup_fail) != 0 && p->tls) {
+            struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, 0, 0);
+            vc_event_text(&e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(VC_ROLE_PORTAL)));
+            e.fail = p->setup_fail;
+            vc_child_emit(child, &e);
+        }
         break;
     case VC_IPC_LISTENER:
         p->listener = fd;
@@ -202,20 +228,12 @@ static void on_listener(struct vc_watch *w, bool readable, bool writable)
 static int start(struct vc_child *child, struct vc_fail *fail)
 {
     struct vc_portal *p = child->owner;
-    struct vc_tls_cert cert = {.chain_pem = p->chain, .chain_len = p->chain_len, .key = 0};
-    struct vc_tls_server_conf conf = {
-        .max = (enum vc_tls_max)p->tls_max, .certs = &cert, .n_certs = 1, .ask = ask_signer, .arg = p};
-    X509 *chain[VC_CHAIN_MAX];
-    size_t n;
-    unsigned len = sizeof(p->cert_sha1);
-    if (vc_pair_chain(NULL, p->chain, p->chain_len, chain, &n, fail) != 0)
+    if (!p->tls && p->setup_fail.cause) {
+        *fail = p->setup_fail;
         return -1;
-    int ok = X509_digest(chain[0], EVP_sha1(), p->cert_sha1, &len);
-    while (n > 0)
-        X509_free(chain[--n]);
-    p->tls = ok == 1 ? vc_tls_server_new(&conf, fail) : NULL;
+    }
     if (!p->tls || p->listener < 0)
-        return fail->cause ? -1 : vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "portal without certificate or listener");
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "portal without certificate or listener");
     p->accepting = true;
     vc_watch_start(&p->listen_watch, &child->loop, p->listener, true, false, on_listener, p);
     return 0;

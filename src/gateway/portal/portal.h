@@ -35,8 +35,6 @@ struct vc_portal {
     struct vc_port signer, authority, tunnels[VC_PORTAL_TUNNELS_MAX];
     struct vc_tls_server *tls;
     uint8_t tls_max;
-    uint8_t *chain;
-    size_t chain_len;
     int listener;
     struct vc_watch listen_watch;
     bool accepting;
@@ -50,7 +48,8 @@ struct vc_portal {
     struct vc_login_group groups[VC_PORTAL_GROUPS_MAX];
     struct vc_str banner;
     uint8_t *setup_bytes;
-    uint8_t cert_sha1[20];
+    uint8_t cert_sha1[20]; /* of the certificate that is shown now */
+    struct vc_fail setup_fail;
 
     struct vc_map by_id;   /* u64 -> vc_conn */
     struct vc_map sources; /* source (17 bytes) -> counter of half-open connections, as a pointer-sized number */
@@ -79,8 +78,9 @@ struct vc_conn {
     bool half_open; /* counted in portal->sources */
     bool form_sent; /* the rest of auth-timeout applies between requests */
     bool close_after;
-    bool lingers;         /* CLOSING: all was written, tls is gone */
-    uint64_t login_by_ns; /* end of auth-timeout once a form was sent */
+    uint8_t cert_sha1[20]; /* of the certificate that it was shown */
+    bool lingers;          /* CLOSING: all was written, tls is gone */
+    uint64_t login_by_ns;  /* end of auth-timeout once a form was sent */
     struct vc_endpoint source, local;
     struct vc_tls_conn *tls;
     unsigned requests;

@@ -263,7 +263,7 @@ void vc_request_success(struct vc_conn *c, const struct vc_msg *m)
     struct vc_auth_complete doc = {.session_id = m->SUCCESS.session,
                                    .token = vc_str_of(token),
                                    .banner = c->portal->banner,
-                                   .server_cert_sha1 = c->portal->cert_sha1};
+                                   .server_cert_sha1 = c->cert_sha1};
     struct vc_writer w = vc_writer_to(body, sizeof(body));
     vc_auth_complete_write(&w, &doc);
     struct vc_writer cw = vc_writer_to(room[0], COOKIE_ROOM);
@@ -273,7 +273,7 @@ void vc_request_success(struct vc_conn *c, const struct vc_msg *m)
     vc_cookie_put_webvpn(&cw, m->SUCCESS.token.at);
     add_cookie(&a, cookies, &cw);
     cw = vc_writer_to(room[2], COOKIE_ROOM);
-    vc_cookie_put_webvpnc(&cw, c->portal->cert_sha1);
+    vc_cookie_put_webvpnc(&cw, c->cert_sha1);
     add_cookie(&a, cookies, &cw);
     struct vc_event e = vc_conn_event(c, VC_EVENT_DOWNLOAD_NOTHING, VC_OUTCOME_INFO);
     vc_child_emit(&c->portal->child, &e);

@@ -1,13 +1,13 @@
 #ifndef VC_GATEWAY_SUPERVISOR_GATEWAY_H
 #define VC_GATEWAY_SUPERVISOR_GATEWAY_H
 
+#include "gateway/supervisor/certificate.h"
 #include "gateway/supervisor/children.h"
 #include "gateway/supervisor/log.h"
 #include "gateway/supervisor/options.h"
 #include "gateway/supervisor/place.h"
 #include "policy/conf.h"
 #include "sys/nft.h"
-#include "tls/pair.h"
 
 #define VC_FORWARDING_MAX 64
 
@@ -23,9 +23,7 @@ struct vc_gateway {
     size_t config_len;
     struct vc_conf conf;
     uint64_t config_hash; /* ms since 1970: when it was read */
-    struct vc_pair pair;
-    uint8_t *chain; /* PEM */
-    size_t chain_len;
+    struct vc_certificate certificate;
 
     uid_t authority_uid, net_uid;
     gid_t authority_gid, net_gid;

@@ -62,6 +62,7 @@ int main(int argc, char **argv)
     g->options = &options;
     g->log = (struct vc_log){.to_stderr = options.log_stderr || options.test, .level = 2};
     g->place = (struct vc_place)VC_PLACE_NONE;
+    g->certificate = (struct vc_certificate)VC_CERTIFICATE_NONE;
     g->listener = g->control = g->ready_pipe = -1;
     for (unsigned i = 0; i < VC_PER_ROLE_MAX; i++)
         g->tun[i] = g->udp[i] = -1;

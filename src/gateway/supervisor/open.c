@@ -51,21 +51,6 @@ static int bad_value(const struct vc_gateway *g, enum vc_conf_key key, const cha
                        why->detail);
 }
 
-static int read_certificate(struct vc_gateway *g, struct vc_fail *fail)
-{
-    uint8_t *key = NULL;
-    size_t key_len = 0;
-    struct vc_fail why = {0};
-    if (vc_file_read(g->conf.server_cert, VC_CHAIN_PEM_MAX, VC_CAUSE_CONFIG, &g->chain, &g->chain_len, &why) != 0)
-        return bad_value(g, VC_CONF_KEY_SERVER_CERT, "server-cert", &why, fail);
-    if (vc_file_read(g->conf.server_key, VC_KEY_PEM_MAX, VC_CAUSE_CONFIG, &key, &key_len, &why) != 0)
-        return bad_value(g, VC_CONF_KEY_SERVER_KEY, "server-key", &why, fail);
-    int r = vc_pair_check(g->chain, g->chain_len, key, key_len, &g->pair, &why);
-    vc_wipe(key, key_len);
-    free(key);
-    return r == 0 ? 0 : bad_value(g, VC_CONF_KEY_SERVER_CERT, "server-cert, server-key", &why, fail);
-}
-
 /** Only one user id exists here (an unprivileged user namespace): nothing to change to. */
 static bool one_id_mapped(void)
 {
@@ -158,7 +143,8 @@ int vc_gateway_read(struct vc_gateway *g, struct vc_fail *fail)
         vc_gateway_emit(g, &e);
     }
     vc_conf_notes_deinit(&notes);
-    if (r != 0 || read_certificate(g, fail) != 0 || check_password_file(g, fail) != 0)
+    if (r != 0 || vc_certificate_read(&g->certificate, &g->conf, g->config_path, fail) < 0 ||
+        check_password_file(g, fail) != 0)
         return -1;
     return find_users(g, fail);
 }
@@ -353,8 +339,8 @@ void vc_gateway_close(struct vc_gateway *g)
     }
     vc_place_close(&g->place);
     vc_conf_deinit(&g->conf);
+    vc_certificate_deinit(&g->certificate);
     free(g->config_bytes);
-    free(g->chain);
-    g->config_bytes = g->chain = NULL;
+    g->config_bytes = NULL;
     vc_wipe(g->cookie_key, sizeof(g->cookie_key));
 }

@@ -60,11 +60,45 @@ static int send_fd(struct vc_child_process *c, const struct vc_msg *m, int fd, b
     return r;
 }
 
+static int send_chain(struct vc_gateway *g, struct vc_child_process *c)
+{
+    const struct vc_certificate *have = &g->certificate;
+    const struct vc_msg m = {.type = VC_IPC_PORTAL_CHAIN,
+                             .PORTAL_CHAIN = {.chain = {.at = have->chain, .len = have->chain_len}}};
+    return vc_port_send(&c->port, &m, -1);
+}
+
+/** A signer that is started again takes the files as they are now, and the portals show the certificate that belongs to
+ *  its key: they hear of it before they meet the new signer. A pair that does not fit (a renewal that is half done)
+ *  changes nothing. */
+static void read_certificate_again(struct vc_gateway *g, const struct vc_child_process *signer)
+{
+    struct vc_fail fail = {0};
+    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
+    if (!g->told_up)
+        return; /* they were read just now */
+    int r = vc_certificate_read(&g->certificate, &g->conf, g->config_path, &fail);
+    if (r == 0)
+        return;
+    for (unsigned i = 0; r > 0 && i < g->children.n; i++) {
+        if (g->children.all[i].role == VC_ROLE_PORTAL)
+            (void)send_chain(g, &g->children.all[i]);
+    }
+    vc_event_text(&e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(signer->role)));
+    vc_event_text(&e, VC_FIELD_KEY, vc_str_of(g->certificate.pair.pin_text));
+    if (r < 0) {
+        e.outcome = VC_OUTCOME_FAILED;
+        e.fail = fail;
+    }
+    vc_gateway_emit(g, &e);
+}
+
 static int setup_signer(struct vc_gateway *g, struct vc_child_process *c, struct vc_fail *fail)
 {
     uint8_t *pem;
     size_t len;
-    if (vc_file_read(g->conf.server_key, VC_KEY_PEM_MAX, VC_CAUSE_CONFIG, &pem, &len, fail) != 0)
+    read_certificate_again(g, c);
+    if (vc_certificate_key(&g->certificate, &pem, &len, fail) != 0)
         return -1;
     struct vc_msg m = {.type = VC_IPC_PRIVATE_KEY, .PRIVATE_KEY = {.number = 0, .pem = {.at = pem, .len = len}}};
     int r = vc_port_send(&c->port, &m, -1);
@@ -135,8 +169,7 @@ static int setup_authority(struct vc_gateway *g, struct vc_child_process *c, str
                                            .supervisor_pid = (uint32_t)getpid(),
                                            .n_tunnels = (uint16_t)g->n_tunnels,
                                            .config_hash = g->config_hash,
-                                           .device = vc_str_of(g->device),
-                                           .cert_hash = vc_str_of(g->pair.cert_hash)}};
+                                           .device = vc_str_of(g->device)}};
     if (send_fd(c, &m, config, true) != 0)
         return -1;
     if (send_passwords(g, c) != 0)
@@ -170,8 +203,7 @@ static int setup_portal(struct vc_gateway *g, struct vc_child_process *c)
                                         .groups = {.at = groups, .len = vc_written(&w)}}};
     if (w.bad || vc_port_send(&c->port, &m, -1) != 0)
         return -1;
-    m = (struct vc_msg){.type = VC_IPC_PORTAL_CHAIN, .PORTAL_CHAIN = {.chain = {.at = g->chain, .len = g->chain_len}}};
-    if (vc_port_send(&c->port, &m, -1) != 0)
+    if (send_chain(g, c) != 0)
         return -1;
     m = (struct vc_msg){.type = VC_IPC_LISTENER};
     return send_fd(c, &m, g->listener, false);
@@ -312,7 +344,7 @@ static void ready(void *owner, struct vc_child_process *c)
     e = vc_event_of(VC_EVENT_GATEWAY_UP, VC_OUTCOME_OK, 0, 0);
     vc_event_text(&e, VC_FIELD_FILE, vc_str_of(g->config_path));
     vc_event_text(&e, VC_FIELD_VERSION, vc_str_of(VC_VERSION));
-    vc_event_text(&e, VC_FIELD_KEY, vc_str_of(g->pair.pin_text));
+    vc_event_text(&e, VC_FIELD_KEY, vc_str_of(g->certificate.pair.pin_text));
     vc_gateway_emit(g, &e);
     if (g->ready_pipe >= 0) {
         char ok = 0;
