@@ -82,7 +82,7 @@
  *  next receive; IP, ENDPOINT. */
 #define VC_MSG_PEER(F)  F(U8, role, 0) F(U16, index, 0)
 #define VC_MSG_START(F)
-#define VC_MSG_STOP(F)  F(U8, quick, 0)
+#define VC_MSG_STOP(F)
 #define VC_MSG_READY(F)
 #define VC_MSG_EVENT(F) F(BYTES, event, 4000)                       /* vc_event_pack */
 #define VC_MSG_STORY(F) F(BYTES, event, 4000)                       /* an event on its way to `varcoctl events` */

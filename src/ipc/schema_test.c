@@ -314,8 +314,9 @@ static void odd_messages(void **state)
         struct bytes in; /* behind the type */
         int want;
     } rows[] = {
-        {"STOP",                    VC_IPC_STOP,                    BYTES("\x01"),                             0},
-        {"nothing behind the type", VC_IPC_STOP,                    BYTES(""),                                 -1},
+        {"STOP",                    VC_IPC_STOP,                    BYTES(""),                                 0},
+        {"something behind it",     VC_IPC_STOP,                    BYTES("\x01"),                             -1},
+        {"nothing behind the type", VC_IPC_DENY,                    BYTES(""),                                 -1},
         {"unknown type",            (enum vc_ipc_type)VC_N_IPC,     BYTES("\x01"),                             -1},
         {"largest number",          (enum vc_ipc_type)0xffff,       BYTES("\x01"),                             -1},
         {"DENY",                    VC_IPC_DENY, BYTES(DENY_HEAD "\0\0\0\x02" "no"),         0},

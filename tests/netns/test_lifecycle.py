@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import netns, proc
+from harness import gateway, netns, proc
 from harness.traffic import ping
 from harness.wait import until
 
@@ -44,6 +44,53 @@ def test_sigterm_leaves_nothing_but_the_store(start_gateway, connect):
     assert traces(g) == before
     assert proc.session(g.process.pid) == []
     assert sorted(p.name for p in g.folder.iterdir() if p.name != "gateway.log") == ["gateway.conf", "state"]
+
+
+@pytest.fixture
+def stopping(start_gateway):
+    """A gateway that was told to stop, and its authority, which does not get to it yet (SIGSTOP)."""
+    g = start_gateway()
+    authority = g.events("process.started", process="authority")[-1]["pid"]
+    os.kill(authority, signal.SIGSTOP)
+    g.process.send_signal(signal.SIGTERM)
+    for process in ("tunnel", "portal"):
+        started = g.events("process.started", process=process)
+        until(lambda n=len(started), p=process: len(g.events("process.ended", process=p)) == n, f"each {process} ended")
+    return g, authority
+
+
+def test_a_second_sigterm_while_it_stops(stopping):
+    """Each process is told once to stop; its own end is in order, or the fixture finds that it died."""
+    g, authority = stopping
+    for _ in range(3):
+        g.process.send_signal(signal.SIGTERM)
+        until(lambda: int(proc.status(g.process.pid)["ShdPnd"], 16) == 0, "the signal was taken")
+    os.kill(authority, signal.SIGCONT)
+    assert g.process.wait(15) == 0
+    assert g.events("process.ended", process="authority", outcome="ok")
+
+
+def test_a_process_that_dies_while_the_gateway_stops_is_told(stopping):
+    g, authority = stopping
+    g.expected_causes.add("child-died")
+    os.kill(authority, signal.SIGKILL)
+    assert g.process.wait(15) == 0
+    assert g.events("process.ended", process="authority", outcome="failed", cause="child-died")
+
+
+def test_a_start_that_fails_half_way_ends_at_once(start_gateway, users):
+    """Whoever runs already is told to stop, not killed after the 5 s that it has for that. What is found at first and not
+    when the authority needs it: a name that changes its meaning when the daemon goes to /."""
+    g = start_gateway(start=False, auth=f"plain[passwd=/proc/self/cwd/{users.path.name}]")
+    argv = ["-e" if a == "-f" else a for a in g.command()]
+    done = subprocess.run(g.namespace.command(*argv), stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, env=os.environ | gateway.SANITIZERS, check=False,
+                          cwd=users.path.parent, timeout=30)
+    g.log.path.write_text(done.stdout)
+    assert done.returncode == 1
+    assert any("/proc/self/cwd" in e.get("detail", "") for e in g.events("process.ended", outcome="failed"))
+    assert {e["process"] for e in g.events("process.ended", outcome="ok")} == {"signer", "authority"}
+    assert not any("seconds" in e for e in g.events("process.ended"))
 
 
 def test_configuration_and_key_are_for_root_alone(start_gateway):
@@ -121,6 +168,52 @@ def test_a_second_gateway_on_the_same_configuration_is_refused(start_gateway):
     assert g.show("status")["Status"] == "online"
 
 
+def test_a_second_gateway_on_the_same_store_is_told_which(start_gateway):
+    g = start_gateway()
+    code, told = start_gateway(start=False, tcp_port=444, state_dir=g.folder / "state").try_to_start()
+    assert code == 1 and f"the gateway with pid {g.process.pid} holds {g.folder / 'state'}" in told
+
+
+@pytest.mark.parametrize("why", ["the same socket", "the same port"])
+def test_another_gateway_leaves_the_control_socket_alone(start_gateway, why):
+    """It neither takes it over nor removes it when it fails."""
+    g = start_gateway()
+    port = 444 if why == "the same socket" else 443
+    code, told = start_gateway(start=False, tcp_port=port, udp_port=port, device="other",
+                               occtl_socket_file=g.socket).try_to_start()
+    assert code == 1 and (g.socket if port == 444 else "TCP") in told
+    assert g.show("status")["Server PID"] == g.process.pid
+
+
+def test_a_file_in_place_of_the_control_socket_stays(start_gateway, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("what it is")
+    code, told = start_gateway(start=False, occtl_socket_file=precious).try_to_start()
+    assert code == 1 and f"{precious} is no socket" in told
+    assert precious.read_text() == "what it is"
+
+
+def test_a_control_socket_that_a_crash_left_is_replaced(start_gateway):
+    g = start_gateway()
+    g.kill()
+    assert Path(g.socket).is_socket()
+    assert g.start().show("status")["Server PID"] == g.process.pid
+
+
+def test_a_folder_that_is_no_store_is_refused(start_gateway, tmp_path):
+    """`state-dir = /srv` would take the folder away from the host."""
+    folder = tmp_path / "srv"
+    folder.mkdir(mode=0o755)
+    (folder / "index.html").touch()
+    g = start_gateway(start=False, state_dir=folder)
+    code, told = g.try_to_start()
+    assert code == 1 and "state-dir" in told and str(folder) in told
+    assert (folder.stat().st_uid, folder.stat().st_mode & 0o777) == (0, 0o755)
+    (folder / "index.html").unlink()
+    g.start()
+    assert (folder / "varco.db").exists() and folder.stat().st_mode & 0o777 == 0o700
+
+
 def test_two_configurations_share_nothing(start_gateway):
     def places():
         return {p for base in ("/run/varco", "/var/lib/varco") if Path(base).exists() for p in Path(base).iterdir()}
@@ -168,52 +261,6 @@ def test_a_missing_key_is_named(start_gateway, key):
 
 
 def test_t_checks_and_starts_nothing(start_gateway):
-def test_a_second_gateway_on_the_same_store_is_told_which(start_gateway):
-    g = start_gateway()
-    code, told = start_gateway(start=False, tcp_port=444, state_dir=g.folder / "state").try_to_start()
-    assert code == 1 and f"the gateway with pid {g.process.pid} holds {g.folder / 'state'}" in told
-
-
-@pytest.mark.parametrize("why", ["the same socket", "the same port"])
-def test_another_gateway_leaves_the_control_socket_alone(start_gateway, why):
-    """It neither takes it over nor removes it when it fails."""
-    g = start_gateway()
-    port = 444 if why == "the same socket" else 443
-    code, told = start_gateway(start=False, tcp_port=port, udp_port=port, device="other",
-                               occtl_socket_file=g.socket).try_to_start()
-    assert code == 1 and (g.socket if port == 444 else "TCP") in told
-    assert g.show("status")["Server PID"] == g.process.pid
-
-
-def test_a_file_in_place_of_the_control_socket_stays(start_gateway, tmp_path):
-    precious = tmp_path / "precious"
-    precious.write_text("what it is")
-    code, told = start_gateway(start=False, occtl_socket_file=precious).try_to_start()
-    assert code == 1 and f"{precious} is no socket" in told
-    assert precious.read_text() == "what it is"
-
-
-def test_a_control_socket_that_a_crash_left_is_replaced(start_gateway):
-    g = start_gateway()
-    g.kill()
-    assert Path(g.socket).is_socket()
-    assert g.start().show("status")["Server PID"] == g.process.pid
-
-
-def test_a_folder_that_is_no_store_is_refused(start_gateway, tmp_path):
-    """`state-dir = /srv` would take the folder away from the host."""
-    folder = tmp_path / "srv"
-    folder.mkdir(mode=0o755)
-    (folder / "index.html").touch()
-    g = start_gateway(start=False, state_dir=folder)
-    code, told = g.try_to_start()
-    assert code == 1 and "state-dir" in told and str(folder) in told
-    assert (folder.stat().st_uid, folder.stat().st_mode & 0o777) == (0, 0o755)
-    (folder / "index.html").unlink()
-    g.start()
-    assert (folder / "varco.db").exists() and folder.stat().st_mode & 0o777 == 0o700
-
-
     g = start_gateway(start=False)
     before = traces(g)
     code, told = g.try_to_start("-t")

@@ -38,7 +38,7 @@ static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
 {
     struct vc_child *c = p->owner;
     struct vc_fail fail = {0};
-    if (vc_ipc_when(m->type) == VC_WHEN_AT_START && c->started) {
+    if (c->stopped || (vc_ipc_when(m->type) == VC_WHEN_AT_START && c->started)) {
         if (fd >= 0)
             (void)close(fd);
         return;
@@ -64,6 +64,7 @@ static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
         break;
     }
     case VC_IPC_STOP:
+        c->stopped = true;
         if (c->ops->stop)
             c->ops->stop(c);
         vc_port_flush(&c->supervisor, 500);

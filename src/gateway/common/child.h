@@ -13,7 +13,7 @@ struct vc_child {
     enum vc_role role;
     struct vc_loop loop;
     struct vc_port supervisor;
-    bool started;
+    bool started, stopped;
     int status; /* of the process when its loop ends; 0 unless it says otherwise */
     const struct vc_child_ops *ops;
     void *owner;

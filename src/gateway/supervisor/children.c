@@ -77,9 +77,29 @@ static void on_lost(struct vc_port *p, bool malformed)
 {
     struct vc_children *cs = p->owner;
     struct vc_child_process *c = vc_children_find(cs, p->peer, p->index);
-    if (c->pid > 0 && !cs->stopping)
-        (void)kill(c->pid, SIGKILL); /* without a port it is of no use; SIGCHLD tells the rest */
-    (void)malformed;
+    struct vc_fail fail = {0};
+    if (c->pid <= 0 || cs->stopping)
+        return;
+    if (malformed) {
+        vc_fail_set(&fail, VC_CAUSE_IPC_MALFORMED, 0, "a malformed message");
+        cs->ops->failed(cs->owner, c, &fail);
+    }
+    (void)kill(c->pid, SIGKILL); /* without a port it is of no use; SIGCHLD tells the rest */
+}
+
+/** For a reason that was told, or will be. */
+static void kill_it(struct vc_child_process *c)
+{
+    c->killed = true;
+    (void)kill(c->pid, SIGKILL);
+}
+
+/** One that dies young waits a second, so that a fault does not spin; what it needs and is not there comes less often
+ *  the longer it is missing. */
+static uint64_t pause_ns(const struct vc_child_process *c, bool young)
+{
+    unsigned doublings = c->n_failed > 5 ? 5 : c->n_failed;
+    return young || c->n_failed > 0 ? 1000000000ULL << (doublings > 0 ? doublings - 1 : 0) : 0;
 }
 
 static int spawn(struct vc_children *cs, struct vc_child_process *c, struct vc_fail *fail)
@@ -101,7 +121,7 @@ static int spawn(struct vc_children *cs, struct vc_child_process *c, struct vc_f
         return -1;
     }
     c->pid = pid;
-    c->ready = false;
+    c->ready = c->told_stop = c->killed = false;
     c->restart_ns = 0;
     c->started_ns = vc_clock_mono_ns();
     vc_port_open(&c->port, cs->loop, pair[0], VC_ROLE_SUPERVISOR, c->role, c->index, on_message, on_lost, cs);
@@ -173,11 +193,11 @@ void vc_children_reap(struct vc_children *cs)
         vc_port_drain(&c->port); /* why it ended, if it could say so */
         vc_port_close(&c->port);
         c->pid = pid;
-        cs->ops->ended(cs->owner, c, status, false);
+        cs->ops->ended(cs->owner, c, status);
         c->pid = 0;
         c->ready = false;
-        if (!cs->stopping) /* at once; one that dies young waits a second, so that a fault does not spin */
-            c->restart_ns = vc_clock_mono_ns() + (young ? 1000000000U : 0);
+        if (!cs->stopping)
+            c->restart_ns = vc_clock_mono_ns() + pause_ns(c, young);
     }
 }
 
@@ -193,18 +213,21 @@ uint64_t vc_children_due(const struct vc_children *cs)
 
 void vc_children_tick(struct vc_children *cs, uint64_t now_ns)
 {
-    struct vc_fail fail;
     for (unsigned i = 0; i < cs->n && !cs->stopping; i++) {
+        struct vc_fail fail = {0};
         struct vc_child_process *c = &cs->all[i];
         if (c->restart_ns == 0 || c->restart_ns > now_ns)
             continue;
         if (spawn(cs, c, &fail) != 0 || wire(cs, c, cs->n, &fail) != 0) {
+            c->n_failed++;
+            cs->ops->failed(cs->owner, c, &fail);
             if (c->pid > 0)
-                (void)kill(c->pid, SIGKILL);
+                kill_it(c);
             else
-                c->restart_ns = now_ns + 1000000000U;
+                c->restart_ns = now_ns + pause_ns(c, true);
             continue;
         }
+        c->n_failed = 0;
         send_start(c);
     }
 }
@@ -222,8 +245,11 @@ void vc_children_tell_stop(struct vc_children *cs, enum vc_role role)
 {
     struct vc_msg m = {.type = VC_IPC_STOP};
     for (unsigned i = 0; i < cs->n; i++) {
-        if (cs->all[i].role == role && cs->all[i].pid > 0)
-            (void)vc_port_send(&cs->all[i].port, &m, -1);
+        struct vc_child_process *c = &cs->all[i];
+        if (c->role != role || c->pid <= 0 || c->told_stop)
+            continue;
+        c->told_stop = true;
+        (void)vc_port_send(&c->port, &m, -1);
     }
 }
 
@@ -235,10 +261,10 @@ unsigned vc_children_alive(const struct vc_children *cs, enum vc_role role)
     return n;
 }
 
-void vc_children_kill(struct vc_children *cs, int sig)
+void vc_children_kill(struct vc_children *cs)
 {
     for (unsigned i = 0; i < cs->n; i++) {
         if (cs->all[i].pid > 0)
-            (void)kill(cs->all[i].pid, sig);
+            kill_it(&cs->all[i]);
     }
 }

@@ -24,8 +24,11 @@ struct vc_children {
         pid_t pid; /* 0: not running */
         struct vc_port port;
         bool ready;
+        bool told_stop;
+        bool killed; /* by us, for a reason that was told */
         uint64_t started_ns;
         uint64_t restart_ns; /* 0, or when to start it again */
+        unsigned n_failed;   /* starts in a row that came to nothing because of what it needs */
     } all[VC_CHILDREN_MAX];
 };
 
@@ -36,8 +39,10 @@ struct vc_children_ops {
     int (*setup)(void *owner, struct vc_child_process *c, struct vc_fail *fail);
     void (*message)(void *owner, struct vc_child_process *c, const struct vc_msg *m, int fd);
     void (*ready)(void *owner, struct vc_child_process *c);
+    /** It could not be started again; that is tried later. */
+    void (*failed)(void *owner, struct vc_child_process *c, const struct vc_fail *why);
     /** It is gone; @status as from waitpid. It will be started again unless the gateway stops. */
-    void (*ended)(void *owner, struct vc_child_process *c, int status, bool malformed);
+    void (*ended)(void *owner, struct vc_child_process *c, int status);
 };
 
 /** Finds the programs: `libexec/` beside the running program, else the installed place. */
@@ -52,9 +57,10 @@ uint64_t vc_children_due(const struct vc_children *cs);
 void vc_children_tick(struct vc_children *cs, uint64_t now_ns);
 bool vc_children_all_ready(const struct vc_children *cs);
 struct vc_child_process *vc_children_find(struct vc_children *cs, enum vc_role role, uint16_t index);
-/** Tells those of @role to stop. */
+/** Tells those of @role to stop: each once. */
 void vc_children_tell_stop(struct vc_children *cs, enum vc_role role);
 unsigned vc_children_alive(const struct vc_children *cs, enum vc_role role); /* VC_ROLE_ANY: all */
-void vc_children_kill(struct vc_children *cs, int sig);
+/** Kills those that are left. */
+void vc_children_kill(struct vc_children *cs);
 
 #endif

@@ -354,18 +354,37 @@ static void ready(void *owner, struct vc_child_process *c)
     }
 }
 
-static void ended(void *owner, struct vc_child_process *c, int status, bool malformed)
+/** What nobody needs to look at. A crash while the gateway stops is still a crash. */
+static bool in_order(const struct vc_gateway *g, const struct vc_child_process *c, int status)
+{
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status) == VC_CHILD_RENEWED || (g->stopping && WEXITSTATUS(status) == 0);
+    return c->killed && WTERMSIG(status) == SIGKILL;
+}
+
+static void failed(void *owner, struct vc_child_process *c, const struct vc_fail *why)
 {
     struct vc_gateway *g = owner;
-    bool in_order = g->stopping || (WIFEXITED(status) && WEXITSTATUS(status) == VC_CHILD_RENEWED);
-    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_ENDED, in_order ? VC_OUTCOME_OK : VC_OUTCOME_FAILED, 0, 0);
+    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, 0, 0);
+    vc_event_text(&e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(c->role)));
+    vc_event_number(&e, VC_FIELD_COUNT, c->index);
+    e.fail = *why;
+    vc_gateway_emit(g, &e);
+}
+
+static void ended(void *owner, struct vc_child_process *c, int status)
+{
+    struct vc_gateway *g = owner;
+    bool good = in_order(g, c, status);
+    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_ENDED, good ? VC_OUTCOME_OK : VC_OUTCOME_FAILED, 0, 0);
     vc_event_text(&e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(c->role)));
     vc_event_number(&e, VC_FIELD_COUNT, c->index);
     vc_event_number(&e, VC_FIELD_PID, (uint64_t)c->pid);
-    (void)malformed;
+    if (c->killed && g->stopping)
+        vc_event_number(&e, VC_FIELD_SECONDS, STOP_S); /* that it had, and took */
     if (c->role == VC_ROLE_AUTHORITY)
         g->story = false; /* who followed the events is gone with it */
-    if (!in_order) {
+    if (!good) {
         if (WIFSIGNALED(status))
             vc_fail_set(&e.fail, VC_CAUSE_CHILD_DIED, 0, "signal %d", WTERMSIG(status));
         else
@@ -414,7 +433,7 @@ static void tick(void *owner, uint64_t now_ns)
         return;
     }
     if (now_ns >= g->stop_by_ns)
-        vc_children_kill(&g->children, SIGKILL);
+        vc_children_kill(&g->children);
     if (vc_children_alive(&g->children, VC_ROLE_TUNNEL) + vc_children_alive(&g->children, VC_ROLE_PORTAL) > 0)
         return;
     if (vc_children_alive(&g->children, VC_ROLE_ANY) == 0) {
@@ -429,7 +448,7 @@ static void tick(void *owner, uint64_t now_ns)
 }
 
 static const struct vc_children_ops children_ops = {
-    .identity = identity, .setup = setup, .message = message, .ready = ready, .ended = ended};
+    .identity = identity, .setup = setup, .message = message, .ready = ready, .failed = failed, .ended = ended};
 
 int vc_gateway_serve(struct vc_gateway *g)
 {
@@ -458,6 +477,7 @@ int vc_gateway_serve(struct vc_gateway *g)
     if (vc_children_start(&g->children, &fail) != 0) {
         vc_gateway_notice(g, VC_EVENT_PROCESS_ENDED, VC_OUTCOME_FAILED, &fail);
         begin_stop(g);
+        tick(g, vc_clock_mono_ns()); /* whoever runs already is told: nothing else would wake the loop */
     }
     const struct vc_loop_owner who = {.due = due, .tick = tick, .owner = g};
     vc_loop_run(&g->loop, &who);
