@@ -99,6 +99,15 @@ int vc_nft_masquerade(struct vc_nft *nft, const char *device, const struct vc_pr
     return 0;
 }
 
+bool vc_nft_ended(struct vc_nft *nft, int *status)
+{
+    if (nft->pid <= 0 || waitpid(nft->pid, status, WNOHANG) != nft->pid)
+        return false;
+    (void)close(nft->to);
+    *nft = (struct vc_nft){0};
+    return true;
+}
+
 void vc_nft_end(struct vc_nft *nft)
 {
     if (nft->pid <= 0)

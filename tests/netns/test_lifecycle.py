@@ -148,6 +148,44 @@ def test_nat_masquerades_and_switches_forwarding_back(start_gateway, connect, wo
         world.forwarding(True)
 
 
+def test_masquerading_comes_back_when_nft_is_killed(start_gateway):
+    """The table goes with its owner: that is told, and it is made again."""
+    g = start_gateway(nat="true")
+    g.expected_causes.add("child-died")
+    pid = next(p for p in g.processes() if proc.name(p) == "nft")
+    os.kill(pid, signal.SIGKILL)
+    g.wait_event("process.ended", process="nft", pid=pid, outcome="failed")
+    again = g.wait_event("process.started", process="nft")["pid"]
+    assert "varco_vpns0" in g.namespace.run("nft", "list", "tables")
+    assert again in g.processes() and not Path(f"/proc/{pid}").exists()
+
+
+def test_nat_forwards_on_a_host_with_many_interfaces(start_gateway, world):
+    """The TUN device is the last one of them."""
+    pairs = [(f"many{n}", f"more{n}") for n in range(40)]
+    add = "".join(f"link add {one} type veth peer name {other}\n" for one, other in pairs)
+    world.forwarding(False)
+    try:
+        g = start_gateway(nat="true", start=False)
+        g.namespace.run("ip", "-batch", "-", stdin=add)
+        before = forwarding(g)
+        g.start()
+        with g.namespace.inside():
+            assert Path("/proc/sys/net/ipv4/conf/vpns0/forwarding").read_text() == "1\n"
+        assert all(forwarding(g)[f"ipv4 {name}"] == "1" for pair in pairs for name in pair)
+        assert g.stop() == 0
+        assert forwarding(g) == before
+    finally:
+        world.gateway.run("ip", "-batch", "-", stdin="".join(f"link del {one}\n" for one, _ in pairs))
+        world.forwarding(True)
+
+
+@pytest.mark.parametrize("name", ["vpn", "thirteen-long"])
+def test_device_names_are_used_whole(start_gateway, name):
+    g = start_gateway(device=name)
+    assert f"{name}0" in g.namespace.links()
+
+
 def test_without_nat_no_sysctl_is_touched_and_it_is_said(start_gateway, world):
     world.forwarding(False)
     try:

@@ -3,13 +3,13 @@
 
 #include "gateway/supervisor/certificate.h"
 #include "gateway/supervisor/children.h"
+#include "gateway/supervisor/firewall.h"
 #include "gateway/supervisor/log.h"
 #include "gateway/supervisor/options.h"
 #include "gateway/supervisor/place.h"
 #include "policy/conf.h"
-#include "sys/nft.h"
 
-#define VC_FORWARDING_MAX 64
+#define VC_GATEWAY_PATHS 6 /* that the configuration may give as relative ones */
 
 /** All that the supervisor holds: the configuration and everything that only root may open. */
 struct vc_gateway {
@@ -37,12 +37,7 @@ struct vc_gateway {
     char device[16];
     unsigned offloads;
     uint8_t cookie_key[32]; /* of HelloVerifyRequests: the same for all tunnel processes */
-    struct vc_nft nft;
-    struct {
-        char path[128];
-        bool was_off;
-    } forwarding[VC_FORWARDING_MAX]; /* sysctls that we switched on, to be switched back */
-    unsigned n_forwarding;
+    struct vc_firewall firewall;
 
     struct vc_children children;
     bool told_up, story, stopping;

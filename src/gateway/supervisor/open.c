@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <net/if.h>
 #include <netdb.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -208,56 +207,6 @@ static int open_tun(struct vc_gateway *g, struct vc_fail *fail)
     return 0;
 }
 
-static bool sysctl_is_on(const char *path)
-{
-    char c = 0;
-    FILE *f = fopen(path, "re");
-    if (!f)
-        return false;
-    if (fread(&c, 1, 1, f) != 1)
-        c = 0;
-    (void)fclose(f);
-    return c == '1';
-}
-
-/** nat = true: IPv4 forwarding of every interface that is there, remembered, so that it can be switched back. */
-static void switch_forwarding_on(struct vc_gateway *g)
-{
-    struct if_nameindex *all = if_nameindex();
-    for (struct if_nameindex *i = all; i && i->if_index != 0 && g->n_forwarding < VC_FORWARDING_MAX; i++) {
-        char path[sizeof(g->forwarding[0].path)];
-        if (snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", i->if_name) >= (int)sizeof(path) ||
-            strcmp(i->if_name, "lo") == 0 || sysctl_is_on(path) || vc_file_put(path, "1") != 0)
-            continue;
-        memcpy(g->forwarding[g->n_forwarding++].path, path, sizeof(path));
-    }
-    if (all)
-        if_freenameindex(all);
-}
-
-static int open_firewall(struct vc_gateway *g, struct vc_fail *fail)
-{
-    char path[128];
-    struct vc_fail why;
-    if (g->conf.nat) {
-        if (vc_nft_masquerade(&g->nft, g->device, &g->conf.ipv4_network, &g->conf.ipv6_network, fail) != 0)
-            return -1;
-        if (g->conf.ipv4_network.ip.family == VC_FAMILY_V4)
-            switch_forwarding_on(g);
-    }
-    (void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/forwarding", g->device);
-    if (g->conf.ipv4_network.ip.family == VC_FAMILY_V4 && !sysctl_is_on(path)) {
-        vc_fail_set(&why, VC_CAUSE_NO_FORWARDING, 0, "net.ipv4.ip_forward = 0");
-        vc_gateway_notice(g, VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, &why);
-    }
-    (void)snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/forwarding", g->device);
-    if (g->conf.ipv6_network.ip.family == VC_FAMILY_V6 && !sysctl_is_on(path)) {
-        vc_fail_set(&why, VC_CAUSE_NO_FORWARDING, 0, "net.ipv6.conf.all.forwarding = 0");
-        vc_gateway_notice(g, VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, &why);
-    }
-    return 0;
-}
-
 static int open_udp(struct vc_gateway *g, struct vc_fail *fail)
 {
     struct vc_endpoint local;
@@ -305,7 +254,7 @@ int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail)
     }
     g->n_tunnels = count_or(g->conf.tunnel_processes, cpus);
     vc_random(g->cookie_key, sizeof(g->cookie_key));
-    if (open_udp(g, fail) != 0 || open_tun(g, fail) != 0 || open_firewall(g, fail) != 0)
+    if (open_udp(g, fail) != 0 || open_tun(g, fail) != 0 || vc_firewall_open(g, fail) != 0)
         return -1;
     vc_children_add(&g->children, VC_ROLE_SIGNER, 0);
     vc_children_add(&g->children, VC_ROLE_AUTHORITY, 0);
@@ -328,9 +277,7 @@ static void close_fd(int *fd)
 
 void vc_gateway_close(struct vc_gateway *g)
 {
-    vc_nft_end(&g->nft);
-    while (g->n_forwarding > 0)
-        (void)vc_file_put(g->forwarding[--g->n_forwarding].path, "0");
+    vc_firewall_close(&g->firewall);
     close_fd(&g->listener);
     close_fd(&g->control);
     for (unsigned i = 0; i < VC_PER_ROLE_MAX; i++) {

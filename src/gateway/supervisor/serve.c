@@ -404,6 +404,7 @@ static void on_signal(struct vc_watch *w, bool readable, bool writable)
     while (read(w->io.fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         switch (info.ssi_signo) {
         case SIGCHLD:
+            vc_firewall_reap(g);
             vc_children_reap(&g->children);
             break;
         case SIGTERM:
@@ -419,8 +420,12 @@ static void on_signal(struct vc_watch *w, bool readable, bool writable)
 static uint64_t due(void *owner)
 {
     const struct vc_gateway *g = owner;
-    uint64_t d = vc_children_due(&g->children), own = g->stopping ? g->stop_by_ns : g->passwords_ns;
-    return own < d ? own : d;
+    uint64_t all[] = {vc_children_due(&g->children), g->stopping ? g->stop_by_ns : g->passwords_ns,
+                      g->stopping ? UINT64_MAX : vc_firewall_due(&g->firewall)};
+    uint64_t first = UINT64_MAX;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        first = all[i] < first ? all[i] : first;
+    return first;
 }
 
 static void tick(void *owner, uint64_t now_ns)
@@ -429,6 +434,7 @@ static void tick(void *owner, uint64_t now_ns)
     vc_children_tick(&g->children, now_ns);
     if (!g->stopping) {
         if (now_ns >= g->passwords_ns)
+        vc_firewall_tick(g, now_ns);
             check_passwords(g);
         return;
     }
