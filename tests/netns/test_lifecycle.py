@@ -281,6 +281,7 @@ def test_two_configurations_share_nothing(start_gateway):
     ("route", "10.0.0.0/255.0.255.0", ""),
     ("tls-max", "1.1", ""),
     ("dpd", "-1", ""),
+    ("device", "fourteen-long-", "13"),
 ])
 def test_a_bad_value_stops_the_start_with_file_line_and_reason(start_gateway, key, value, reason):
     g = start_gateway(start=False, **{key.replace("-", "_"): value})
@@ -332,6 +333,36 @@ def test_background_and_pid_file(start_gateway):
         os.kill(pid, signal.SIGTERM)
         until(lambda: not any(map(proc.alive, processes)), "all processes have ended")
         assert not pid_file.exists()
+    finally:
+        for p in filter(proc.alive, processes):
+            os.kill(p, signal.SIGKILL)
+
+
+def test_relative_paths_mean_the_folder_of_the_start(start_gateway, certificates, users):
+    """With -t as in the background, which goes to / first."""
+    def relative(path):
+        return os.path.relpath(path, here)
+
+    here = users.path.parent
+    g = start_gateway(start=False, server_cert=relative(certificates["rsa"].cert),
+                      server_key=relative(certificates["rsa"].key), auth=f"plain[passwd={relative(users.path)}]",
+                      state_dir="own-state", occtl_socket_file="own.ctl", pid_file="own.pid")
+    config = relative(g.config)
+    argv = [config if a == str(g.config) else a for a in g.command() if a != "-f"]
+    for further in (["-t"], []):
+        done = subprocess.run(g.namespace.command(*argv, *further), stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, check=False, cwd=here, timeout=30)
+        assert done.returncode == 0, done.stderr
+    pid = int((here / "own.pid").read_text())
+    processes = proc.tree(pid)
+    try:
+        assert (here / "own-state" / "varco.db").exists() and (here / "own.ctl").is_socket()
+        os.kill(pid, signal.SIGHUP)  # no end
+        os.kill(processes[1], signal.SIGKILL)
+        until(lambda: len(proc.tree(pid)) == len(processes) and processes[1] not in proc.tree(pid), "it has a successor")
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: not any(map(proc.alive, processes)), "all processes have ended")
+        assert not (here / "own.pid").exists() and not (here / "own.ctl").exists()
     finally:
         for p in filter(proc.alive, processes):
             os.kill(p, signal.SIGKILL)

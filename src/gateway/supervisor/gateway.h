@@ -22,6 +22,9 @@ struct vc_gateway {
     uint8_t *config_bytes;
     size_t config_len;
     struct vc_conf conf;
+    char *absolute[VC_GATEWAY_PATHS]; /* in place of relative ones */
+    size_t n_absolute;
+    const char *pid_file; /* -p, or the key; NULL: none */
     uint64_t config_hash; /* ms since 1970: when it was read */
     struct vc_certificate certificate;
 

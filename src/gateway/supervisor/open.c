@@ -121,6 +121,33 @@ static int check_password_file(struct vc_gateway *g, struct vc_fail *fail)
     return 0;
 }
 
+/** A relative path is meant from the folder where varcod was started, and a daemon leaves that: as ocserv does with -f.
+ */
+static int make_absolute(struct vc_gateway *g, const char **path, struct vc_fail *fail)
+{
+    char folder[PATH_MAX];
+    if (!*path || **path == '/')
+        return 0;
+    if (!getcwd(folder, sizeof(folder)))
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "the folder that %s is relative to", *path);
+    if (asprintf(&g->absolute[g->n_absolute], "%s/%s", folder, *path) < 0)
+        return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "%s", *path);
+    *path = g->absolute[g->n_absolute++];
+    return 0;
+}
+
+static int make_paths_absolute(struct vc_gateway *g, struct vc_fail *fail)
+{
+    g->pid_file = g->options->pid_file ? g->options->pid_file : g->conf.pid_file;
+    const char **all[VC_GATEWAY_PATHS] = {&g->conf.server_cert, &g->conf.server_key,        &g->conf.passwd_file,
+                                          &g->conf.state_dir,   &g->conf.occtl_socket_file, &g->pid_file};
+    for (size_t i = 0; i < VC_GATEWAY_PATHS; i++) {
+        if (make_absolute(g, all[i], fail) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 int vc_gateway_read(struct vc_gateway *g, struct vc_fail *fail)
 {
     static const int facilities[] = {LOG_DAEMON, LOG_USER, LOG_AUTH, LOG_AUTHPRIV};
@@ -142,8 +169,8 @@ int vc_gateway_read(struct vc_gateway *g, struct vc_fail *fail)
         vc_gateway_emit(g, &e);
     }
     vc_conf_notes_deinit(&notes);
-    if (r != 0 || vc_certificate_read(&g->certificate, &g->conf, g->config_path, fail) < 0 ||
-        check_password_file(g, fail) != 0)
+    if (r != 0 || make_paths_absolute(g, fail) != 0 ||
+        vc_certificate_read(&g->certificate, &g->conf, g->config_path, fail) < 0 || check_password_file(g, fail) != 0)
         return -1;
     return find_users(g, fail);
 }
@@ -184,8 +211,9 @@ static int open_tun(struct vc_gateway *g, struct vc_fail *fail)
 {
     char pattern[16];
     struct vc_ip ip;
-    if (snprintf(pattern, sizeof(pattern), "%.10s%%d", g->conf.device) >= (int)sizeof(pattern))
-        return vc_fail_set(fail, VC_CAUSE_CONFIG, 0, "device: the name is too long");
+    int n = snprintf(pattern, sizeof(pattern), "%s%%d", g->conf.device); /* the kernel finds a number that is free */
+    if (n >= (int)sizeof(pattern)) /* the configuration's reader leaves room for two digits */
+        return vc_fail_set(fail, VC_CAUSE_CONFIG, 0, "device: %s is too long", g->conf.device);
     if (vc_tun_open(pattern, g->n_tunnels, g->tun, g->device, &g->offloads, fail) != 0)
         return -1;
     unsigned all = VC_TUN_CSUM | VC_TUN_TSO4 | VC_TUN_TSO6 | VC_TUN_USO;
@@ -287,6 +315,8 @@ void vc_gateway_close(struct vc_gateway *g)
     vc_place_close(&g->place);
     vc_conf_deinit(&g->conf);
     vc_certificate_deinit(&g->certificate);
+    while (g->n_absolute > 0)
+        free(g->absolute[--g->n_absolute]);
     free(g->config_bytes);
     g->config_bytes = NULL;
     vc_wipe(g->cookie_key, sizeof(g->cookie_key));

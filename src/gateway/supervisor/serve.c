@@ -309,7 +309,7 @@ static void message(void *owner, struct vc_child_process *c, const struct vc_msg
 
 static void write_pid_file(struct vc_gateway *g)
 {
-    const char *path = g->options->pid_file ? g->options->pid_file : g->conf.pid_file;
+    const char *path = g->pid_file;
     FILE *f = path ? fopen(path, "we") : NULL;
     if (!path)
         return;
@@ -324,9 +324,8 @@ static void write_pid_file(struct vc_gateway *g)
 
 static void remove_pid_file(const struct vc_gateway *g)
 {
-    const char *path = g->options->pid_file ? g->options->pid_file : g->conf.pid_file;
-    if (path && g->told_up)
-        (void)unlink(path);
+    if (g->pid_file && g->told_up)
+        (void)unlink(g->pid_file);
 }
 
 static void ready(void *owner, struct vc_child_process *c)
@@ -404,8 +403,8 @@ static void on_signal(struct vc_watch *w, bool readable, bool writable)
     while (read(w->io.fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         switch (info.ssi_signo) {
         case SIGCHLD:
-            vc_firewall_reap(g);
             vc_children_reap(&g->children);
+            vc_firewall_reap(g);
             break;
         case SIGTERM:
         case SIGINT:
@@ -434,8 +433,8 @@ static void tick(void *owner, uint64_t now_ns)
     vc_children_tick(&g->children, now_ns);
     if (!g->stopping) {
         if (now_ns >= g->passwords_ns)
-        vc_firewall_tick(g, now_ns);
             check_passwords(g);
+        vc_firewall_tick(g, now_ns);
         return;
     }
     if (now_ns >= g->stop_by_ns)
