@@ -196,7 +196,12 @@ def on_terminal(args, answers):
     """Each answer is typed when a prompt is there. Gives all that the terminal showed, and the exit code."""
     pid, fd = pty.fork()
     if pid == 0:
-        os.execvp(args[0], args)
+        try:
+            os.execvp(args[0], args)
+        except OSError as e:
+            os.write(1, str(e).encode())
+        finally:  # only when it failed: a second pytest must not go on from here
+            os._exit(127)
     shown = b""
     seen = 0  # how much of it was there when the last answer was typed
     answers = list(answers)
