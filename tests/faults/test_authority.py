@@ -4,7 +4,7 @@ import signal
 import subprocess
 
 from harness import netns
-from harness.traffic import ping, pinging
+from harness.traffic import Transfer, ping, pinging
 from harness.wait import until
 
 HERE = {"child-died"}  # each of these tests ends a process
@@ -48,35 +48,40 @@ def test_kill_9_of_a_verifier_costs_that_login_only(start_gateway, connect):
     assert ping(a.host, netns.BEHIND4) == 0
 
 
-def test_full_disk(start_gateway, connect):
-    """Tunnels and reconnects go on; new logins are refused with the reason; who is cut off stays off; then all is well."""
+def test_full_disk(start_gateway, connect, world, tmp_path):
+    """Tunnels, a transfer and reconnects go on; new logins are refused with the reason; who is cut off stays off; then
+    all is well."""
     g = start_gateway(start=False)
     state = g.folder / "state"
     state.mkdir(mode=0o700)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", str(state)], check=True)
     try:
         g.start()
-        a, ended = connect(g, host=1), connect(g, host=3)
+        a, ended, busy = connect(g, host=1), connect(g, host=3), connect(g, host=4)
+        busy.wait_dtls()
         had = a.addresses
         fill = state / "somebody-elses"
-        with open(fill, "wb", buffering=0) as out:
-            try:
-                while True:
-                    out.write(bytes(4096))
-            except OSError:
-                pass
-        for _ in range(20):  # what was there already can be written once more
-            if connect(g, host=2, up=False, options=["--authenticate"]).wait_exit() != 0:
-                break
-        assert g.events("user.refused", cause="store")
-        a.signal(signal.SIGUSR2)
-        a.wait_told("reconnect")
-        assert a.addresses == had and ping(a.host, netns.BEHIND4) == 0
+        with pinging(busy.host, netns.BEHIND4, tmp_path) as pings:
+            with open(fill, "wb", buffering=0) as out:
+                try:
+                    while True:
+                        out.write(bytes(4096))
+                except OSError:
+                    pass
+            for _ in range(20):  # what was there already can be written once more
+                if connect(g, host=2, up=False, options=["--authenticate"]).wait_exit() != 0:
+                    break
+            assert g.events("user.refused", cause="store")
+            assert Transfer(a.host, world.behind, netns.BEHIND4, 20 << 20).intact
+            a.signal(signal.SIGUSR2)
+            a.wait_told("reconnect")
+            assert a.addresses == had and ping(a.host, netns.BEHIND4) == 0
+        assert pings.stop() == 0
         number = next(u["ID"] for u in g.show("users") if u["IPv4"] == ended.address4)
         g.control("disconnect", "id", str(number))
         ended.wait_exit()
         kill(g, "authority")
-        until(lambda: [u["IPv4"] for u in g.show("users")] == [a.address4], "only the other one is known")
+        until(lambda: {u["IPv4"] for u in g.show("users")} == {a.address4, busy.address4}, "only the others are known")
         fill.unlink()
         connect(g, host=2)
     finally:

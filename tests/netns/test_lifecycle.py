@@ -368,12 +368,31 @@ def test_relative_paths_mean_the_folder_of_the_start(start_gateway, certificates
             os.kill(p, signal.SIGKILL)
 
 
-def test_a_failed_start_in_the_background_is_told(start_gateway):
-    g = start_gateway(start=False, device="much-too-long-a-name")
+def damaged_store(g):
+    state = g.folder / "state"
+    state.mkdir(mode=0o700)
+    (state / "varco.db").write_bytes(b"\x5a" * 8192)
+    for path in (state, state / "varco.db"):
+        os.chown(path, 64001, 64001)
+
+
+@pytest.mark.parametrize("keys, prepare, reason", [
+    # before it goes to the background, behind that, and in a process that it starts
+    pytest.param({"device": "much-too-long-a-name"}, None, "device", id="a bad value"),
+    pytest.param({"listen_host": "192.0.2.200"}, None, "cannot listen on TCP 192.0.2.200:443", id="no such address"),
+    pytest.param({"state_dir": "/proc/no-such-folder"}, None, "/proc/no-such-folder", id="no place for the store"),
+    pytest.param({}, damaged_store, "cause=store", id="a damaged store"),
+])
+def test_a_failed_start_in_the_background_is_told(start_gateway, keys, prepare, reason):
+    """On the stderr of who started it; the exit status is 1."""
+    g = start_gateway(start=False, **keys)
+    if prepare:
+        prepare(g)
     argv = [a for a in g.command() if a != "-f"]
     done = subprocess.run(g.namespace.command(*argv), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
                           cwd="/", timeout=30)
-    assert done.returncode == 1 and "device" in done.stderr
+    assert done.returncode == 1 and reason in done.stderr, done.stderr
+    assert not g.namespace.bound(443, "tcp")
 
 
 def test_without_a_configuration_it_says_where_it_looked(start_gateway):

@@ -44,6 +44,7 @@ struct vc_gateway {
 
     struct vc_children children;
     bool told_up, story, stopping;
+    uint64_t story_lost; /* events that the authority did not take */
     uint64_t stop_by_ns;
     uint64_t passwords_ns; /* when to look at the password file again */
     dev_t passwords_dev;   /* the one that the authority has */

@@ -2,6 +2,7 @@
  * watches them. It parses nothing that comes from the network. */
 #include "gateway/supervisor/gateway.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,35 +19,37 @@ static int tell(const struct vc_fail *fail)
     return 1;
 }
 
-/** Goes to the background; the first process stays until the gateway serves (exit 0) or has failed (1). Returns -1 in
- *  the daemon, else the exit status of the first. */
+/** Goes to the background; the first process stays until the gateway serves (exit 0) or has failed (1). Until then the
+ *  daemon keeps its stderr, to say why it failed. Returns -1 in the daemon, else the exit status of the first. */
 static int daemonize(struct vc_gateway *g, bool keep_dir)
 {
     int ready[2];
     char c;
-    if (pipe2(ready, O_CLOEXEC) != 0)
-        return 1;
-    pid_t pid = fork();
-    if (pid < 0)
-        return 1;
+    struct vc_fail fail;
+    pid_t pid = -1;
+    if (pipe2(ready, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
+        vc_fail_set(&fail, VC_CAUSE_SYSTEM, errno, "cannot go to the background");
+        return tell(&fail);
+    }
     if (pid > 0) {
         (void)close(ready[1]);
         return read(ready[0], &c, 1) == 1 ? 0 : 1;
     }
     (void)close(ready[0]);
     (void)setsid();
-    if (!keep_dir && chdir("/") != 0)
-        return 1;
+    if (!keep_dir && chdir("/") != 0) {
+        vc_fail_set(&fail, VC_CAUSE_SYSTEM, errno, "cannot change to /");
+        return tell(&fail);
+    }
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null >= 0) {
         (void)dup2(null, 0);
         (void)dup2(null, 1);
-        if (!g->log.to_stderr)
-            (void)dup2(null, 2);
         if (null > 2)
             (void)close(null);
     }
     g->ready_pipe = ready[1];
+    g->log.failures_to_stderr = !g->log.to_stderr;
     return -1;
 }
 

@@ -313,6 +313,7 @@ void vc_gateway_close(struct vc_gateway *g)
         close_fd(&g->udp[i]);
     }
     vc_place_close(&g->place);
+    vc_log_close(&g->log);
     vc_conf_deinit(&g->conf);
     vc_certificate_deinit(&g->certificate);
     while (g->n_absolute > 0)

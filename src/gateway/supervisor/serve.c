@@ -20,6 +20,17 @@
 #define PASSWORDS_NS 5000000000ULL /* between two looks at the password file, beside inotify */
 #define STOP_S 5                   /* clients are told, processes end; then they are killed */
 
+/** On its way to whoever runs `varcoctl events`. False: it is lost. */
+static bool tell_story(struct vc_gateway *g, const struct vc_event *e)
+{
+    struct vc_child_process *authority = vc_children_find(&g->children, VC_ROLE_AUTHORITY, 0);
+    uint8_t buf[4000];
+    struct vc_writer w = vc_writer_to(buf, sizeof(buf));
+    vc_event_pack(e, &w);
+    struct vc_msg m = {.type = VC_IPC_STORY, .STORY = {.event = {.at = buf, .len = vc_written(&w)}}};
+    return authority && !w.bad && vc_port_offer(&authority->port, &m) == 0;
+}
+
 void vc_gateway_emit(struct vc_gateway *g, struct vc_event *e)
 {
     if (e->at_ns == 0)
@@ -27,13 +38,16 @@ void vc_gateway_emit(struct vc_gateway *g, struct vc_event *e)
     vc_log_event(&g->log, e);
     if (!g->story)
         return;
-    struct vc_child_process *authority = vc_children_find(&g->children, VC_ROLE_AUTHORITY, 0);
-    uint8_t buf[4000];
-    struct vc_writer w = vc_writer_to(buf, sizeof(buf));
-    vc_event_pack(e, &w);
-    struct vc_msg m = {.type = VC_IPC_STORY, .STORY = {.event = {.at = buf, .len = vc_written(&w)}}};
-    if (authority && !w.bad)
-        (void)vc_port_offer(&authority->port, &m);
+    if (g->story_lost > 0) {
+        struct vc_event lost = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
+        lost.at_ns = e->at_ns;
+        vc_event_number(&lost, VC_FIELD_COUNT, g->story_lost);
+        vc_fail_set(&lost.fail, VC_CAUSE_EVENTS_LOST, 0, "the authority was busy");
+        if (tell_story(g, &lost))
+            g->story_lost = 0;
+    }
+    if (!tell_story(g, e))
+        g->story_lost++;
 }
 
 void vc_gateway_notice(struct vc_gateway *g, enum vc_event_id id, enum vc_outcome outcome, const struct vc_fail *fail)
@@ -292,14 +306,16 @@ static void message(void *owner, struct vc_child_process *c, const struct vc_msg
             vc_gateway_emit(g, &e);
         break;
     case VC_IPC_PLEASE:
-        if (m->PLEASE.what == VC_PLEASE_STOP)
+        if (m->PLEASE.what == VC_PLEASE_STOP) {
             begin_stop(g);
-        else if (m->PLEASE.what == VC_PLEASE_STORY_ON)
+        } else if (m->PLEASE.what == VC_PLEASE_STORY_ON) {
             g->story = true;
-        else if (m->PLEASE.what == VC_PLEASE_STORY_OFF)
+            g->story_lost = 0;
+        } else if (m->PLEASE.what == VC_PLEASE_STORY_OFF) {
             g->story = false;
-        else if (m->PLEASE.what == VC_PLEASE_REPLACE && m->PLEASE.role < VC_N_ROLES)
+        } else if (m->PLEASE.what == VC_PLEASE_REPLACE && m->PLEASE.role < VC_N_ROLES) {
             replace(g, (enum vc_role)m->PLEASE.role, m->PLEASE.index);
+        }
         break;
     default:
         break;
@@ -347,6 +363,14 @@ static void ready(void *owner, struct vc_child_process *c)
     vc_gateway_emit(g, &e);
     if (g->ready_pipe >= 0) {
         char ok = 0;
+        if (g->log.failures_to_stderr) {
+            int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+            if (null >= 0) {
+                (void)dup2(null, STDERR_FILENO);
+                (void)close(null);
+            }
+            g->log.failures_to_stderr = false;
+        }
         (void)!write(g->ready_pipe, &ok, 1);
         (void)close(g->ready_pipe);
         g->ready_pipe = -1;

@@ -115,13 +115,15 @@ class Gateway:
             return ["/usr/sbin/ocserv", "-f", "-d", "3", "-c", str(self.config)]
         return [str(build_folder() / "varcod"), "-f", "-c", str(self.config)]
 
-    def start(self, wait=True):
+    def start(self, wait=True, out=None, further=()):
+        """out: an fd that its lines go to, instead of its log; then there is nothing to wait by. further: arguments."""
         if self.namespace.bound(int(self.keys["tcp-port"]), "tcp"):
             listening = self.namespace.run("ss", "-Hltnp", "sport", "=", ":443") + self.namespace.run("ps", "axfo", "pid,ppid,sid,stat,args")
             raise AssertionError(f"another gateway still listens: {listening}")
         self._ups = len(self.events("process.gateway-up"))
-        with open(self.log.path, "ab") as out:
-            self.process = self.namespace.popen(*self.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+        with open(self.log.path, "ab") as log:
+            to = log if out is None else out
+            self.process = self.namespace.popen(*self.command(), *further, stdin=subprocess.DEVNULL, stdout=to, stderr=to,
                                                 env=os.environ | SANITIZERS, cwd="/", start_new_session=True)
         if wait:
             until(self._serves, f"{self.flavour} serves", 30)
