@@ -73,6 +73,33 @@ int vc_file_memory(const char *name, const void *bytes, size_t len, struct vc_fa
     return fd;
 }
 
+int vc_file_shared(const char *name, size_t len, struct vc_fail *fail)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd >= 0 && ftruncate(fd, (off_t)len) == 0 &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        return fd;
+    int e = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    return vc_fail_set(fail, VC_CAUSE_SYSTEM, e, "shared memory");
+}
+
+void *vc_file_map_shared(int fd, size_t len, struct vc_fail *fail)
+{
+    struct stat st;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(fd, &st) != 0 || (uint64_t)st.st_size != len) {
+        vc_fail_set(fail, VC_CAUSE_SYSTEM, seals < 0 ? errno : 0, "not the shared memory that was expected");
+        return NULL;
+    }
+    void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (p != MAP_FAILED)
+        return p;
+    vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "shared memory");
+    return NULL;
+}
+
 int vc_file_put(const char *path, const char *text)
 {
     int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -13,6 +13,11 @@ int vc_file_read(const char *path, size_t max, enum vc_cause cause, uint8_t **by
 int vc_file_read_fd(int fd, size_t max, uint8_t **bytes, size_t *len, struct vc_fail *fail);
 /** A sealed memory file with these bytes, for another process. */
 int vc_file_memory(const char *name, const void *bytes, size_t len, struct vc_fail *fail);
+/** A memory file of @len zeros that several processes write; its size is sealed. The fd, or -1 with *fail. */
+int vc_file_shared(const char *name, size_t len, struct vc_fail *fail);
+/** Maps it, shared, for reading and writing. NULL with *fail where it has another size, or is not sealed: who could cut
+ *  it could end whoever reads it. */
+void *vc_file_map_shared(int fd, size_t len, struct vc_fail *fail);
 /** Writes a small text to a file such as a sysctl. Returns 0 or -1 with errno. */
 int vc_file_put(const char *path, const char *text);
 

@@ -8,6 +8,7 @@
 
 #include "gateway/portal/portal.h"
 #include "session/channel.h"
+#include "sys/file.h"
 #include "sys/sock.h"
 #include "sys/udp.h"
 #include "wire/cookie.h"
@@ -69,6 +70,10 @@ static void start_with(struct world *w, uint16_t max_connections)
     m = (struct vc_msg){.type = VC_IPC_PORTAL_CHAIN,
                         .PORTAL_CHAIN = {.chain = {.at = (uint8_t *)pair.chain, .len = pair.chain_len}}};
     process_say(&w->p, w->p.supervisor, VC_ROLE_SUPERVISOR, &m, -1);
+    m = (struct vc_msg){.type = VC_IPC_HALF_OPEN};
+    int half_open = vc_file_shared("half-open", VC_HALF_OPEN_BYTES, &fail);
+    process_say(&w->p, w->p.supervisor, VC_ROLE_SUPERVISOR, &m, half_open);
+    (void)close(half_open);
     m = (struct vc_msg){.type = VC_IPC_LISTENER};
     process_say(&w->p, w->p.supervisor, VC_ROLE_SUPERVISOR, &m, listener);
     (void)close(listener);

@@ -27,34 +27,11 @@ struct vc_conn *vc_conn_find(struct vc_portal *p, uint64_t id)
     return vc_map_get(&p->by_id, &id);
 }
 
-static void source_key(const struct vc_ip *ip, uint8_t key[17])
+static void leave_half_open(struct vc_conn *c)
 {
-    memset(key, 0, 17);
-    key[0] = ip->family;
-    memcpy(key + 1, ip->bytes, ip->family == VC_FAMILY_V6 ? 8 : 4); /* IPv6: the /64 */
-}
-
-static uintptr_t half_open_of(struct vc_portal *p, const struct vc_ip *ip)
-{
-    uint8_t key[17];
-    source_key(ip, key);
-    return (uintptr_t)vc_map_get(&p->sources, key);
-}
-
-static void count_half_open(struct vc_conn *c, bool in)
-{
-    uint8_t key[17];
-    source_key(&c->source.ip, key);
-    uintptr_t n = (uintptr_t)vc_map_get(&c->portal->sources, key);
-    if (in)
-        n++;
-    else if (n > 0) /* 0: there was no memory to count it */
-        n--;
-    if (n == 0)
-        (void)vc_map_remove(&c->portal->sources, key);
-    else
-        (void)vc_map_put(&c->portal->sources, key, (void *)n);
-    c->half_open = in;
+    if (c->half_open)
+        vc_half_open_give(&c->portal->half_open, c->place);
+    c->half_open = false;
 }
 
 void vc_conn_deadline(struct vc_conn *c, uint64_t seconds)
@@ -84,8 +61,7 @@ void vc_conn_free(struct vc_conn *c)
     struct vc_portal *p = c->portal;
     if (c->state == VC_CONN_ASKED || c->state == VC_CONN_CONNECTING)
         take_back(c);
-    if (c->half_open)
-        count_half_open(c, false);
+    leave_half_open(c);
     vc_watch_stop(&c->watch);
     vc_heap_remove(&p->deadlines, &c->deadline);
     (void)vc_map_remove(&p->by_id, &c->id);
@@ -338,7 +314,7 @@ static void handshake(struct vc_conn *c)
     vc_event_text(&e, VC_FIELD_VERSION, vc_str_of(facts.version));
     vc_event_text(&e, VC_FIELD_SUITE, vc_str_of(facts.suite->name));
     vc_child_emit(&c->portal->child, &e);
-    count_half_open(c, false);
+    leave_half_open(c);
     memcpy(c->cert_sha1, c->portal->cert_sha1, sizeof(c->cert_sha1));
     c->state = VC_CONN_REQUEST;
     vc_conn_deadline(c, VC_PORTAL_IDLE_S);
@@ -454,17 +430,27 @@ static void refuse(struct vc_portal *p, int fd, const struct vc_endpoint *source
     (void)close(fd);
 }
 
-static void begin(struct vc_portal *p, int fd, const struct vc_endpoint *source, const struct vc_endpoint *local)
+/** @place: its place among the half-open ones, which goes back with it. */
+static void begin(struct vc_portal *p, int fd, const struct vc_endpoint *source, const struct vc_endpoint *local,
+                  unsigned place)
 {
     struct vc_fail fail = {0};
     struct vc_conn *c = calloc(1, sizeof(*c));
     struct vc_tls_conn *tls = c ? vc_tls_conn_new(p->tls, &fail) : NULL;
     if (!tls) {
+        vc_half_open_give(&p->half_open, place);
         free(c);
         (void)close(fd);
         return;
     }
-    *c = (struct vc_conn){.id = p->next_id, .portal = p, .fd = fd, .source = *source, .local = *local, .tls = tls};
+    *c = (struct vc_conn){.id = p->next_id,
+                          .portal = p,
+                          .fd = fd,
+                          .source = *source,
+                          .local = *local,
+                          .tls = tls,
+                          .half_open = true,
+                          .place = place};
     p->next_id += VC_PORTAL_TUNNELS_MAX; /* portals count in steps, each from its own index: ids are the gateway's */
     c->deadline.owner = c;
     vc_tls_conn_set_owner(tls, c);
@@ -472,16 +458,15 @@ static void begin(struct vc_portal *p, int fd, const struct vc_endpoint *source,
         vc_conn_free(c);
         return;
     }
-    count_half_open(c, true);
     vc_watch_start(&c->watch, &p->child.loop, fd, true, false, on_ready, c);
     vc_conn_deadline(c, VC_PORTAL_HANDSHAKE_S);
     struct vc_event e = vc_conn_event(c, VC_EVENT_TLS_ACCEPTED, VC_OUTCOME_INFO);
     vc_child_emit(&p->child, &e);
 }
 
-/** Any one of those that nobody would miss: where all places are taken it goes, so that a flood of them cannot keep the
- *  others out (docs/threats.md: random early refusal). NULL: there is none. */
-static struct vc_conn *dispensable(struct vc_portal *p)
+/** Any one of those that nobody would miss, or of the half-open ones alone: where all places are taken it goes, so that
+ *  a flood of them cannot keep the others out (docs/threats.md: random early refusal). NULL: there is none. */
+static struct vc_conn *dispensable(struct vc_portal *p, bool half_open)
 {
     size_t start = p->by_id.cap ? (size_t)(vc_random_u64() % p->by_id.cap) : 0, at = start;
     bool around = start == 0;
@@ -495,46 +480,75 @@ static struct vc_conn *dispensable(struct vc_portal *p)
             continue;
         }
         bool idle = c->state == VC_CONN_REQUEST && c->in_len == 0 && !c->form_sent && c->session == 0;
-        if (c->state == VC_CONN_HANDSHAKE || idle || c->lingers)
+        if (half_open ? c->half_open : c->state == VC_CONN_HANDSHAKE || idle || c->lingers)
             return c;
     }
 }
 
-static void dispense_with(struct vc_conn *c)
+static void dispense_with(struct vc_conn *c, const char *what, unsigned most)
 {
     if (!c->lingers) {
         struct vc_event e = vc_conn_event(c, VC_EVENT_TLS_FAILED, VC_OUTCOME_REFUSED);
-        vc_fail_set(&e.fail, VC_CAUSE_TOO_MANY, 0, "%u connections, and more come", c->portal->max_connections);
+        vc_fail_set(&e.fail, VC_CAUSE_TOO_MANY, 0, "%u %s, and more come", most, what);
         vc_child_emit(&c->portal->child, &e);
     }
     vc_conn_free(c);
+}
+
+/** Nobody is accepted until a connection ends, or for a while. */
+static void pause_accepting(struct vc_portal *p, bool for_a_while)
+{
+    p->accepting = false;
+    if (for_a_while)
+        p->accept_again_ns = p->child.loop.now_ns + 100000000U;
+    vc_watch_set(&p->listen_watch, false, false);
+}
+
+/** A place among the half-open ones of all portals. Where none is free, one of ours goes. */
+static enum vc_half_open_took take_place(struct vc_portal *p, const struct vc_ip *ip, unsigned *place)
+{
+    enum vc_half_open_took took = vc_half_open_take(&p->half_open, ip, place);
+    struct vc_conn *goes = took == VC_HALF_OPEN_ALL_FULL ? dispensable(p, true) : NULL;
+    if (!goes)
+        return took;
+    dispense_with(goes, "half-open connections", VC_HALF_OPEN_MAX);
+    return vc_half_open_take(&p->half_open, ip, place);
 }
 
 void vc_conn_accept(struct vc_portal *p)
 {
     for (int i = 0; i < 16; i++) {
         struct vc_endpoint source, local;
-        struct vc_conn *goes = p->by_id.n >= p->max_connections ? dispensable(p) : NULL;
-        if (p->by_id.n >= p->max_connections && !goes) { /* others wait in the backlog until one ends */
-            p->accepting = false;
-            vc_watch_set(&p->listen_watch, false, false);
+        unsigned place;
+        bool full = p->by_id.n >= p->max_connections;
+        if (full && !dispensable(p, false)) { /* others wait in the backlog until one ends */
+            pause_accepting(p, false);
+            return;
+        }
+        if (p->half_open.n_mine == 0 &&
+            vc_half_open_is_full(&p->half_open)) { /* left to a portal that has one to give */
+            pause_accepting(p, true);
             return;
         }
         int fd = vc_sock_accept(p->listener, &source, &local);
         if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                p->accepting = false; /* a pause instead of spinning */
-                p->accept_again_ns = p->child.loop.now_ns + 100000000U;
-                vc_watch_set(&p->listen_watch, false, false);
-            }
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                pause_accepting(p, true); /* instead of spinning */
             return;
         }
-        if (half_open_of(p, &source.ip) >= VC_PORTAL_HALF_OPEN_PER_SOURCE) {
+        switch (take_place(p, &source.ip, &place)) {
+        case VC_HALF_OPEN_SOURCE_FULL:
             refuse(p, fd, &source, "16 half-open connections from this source");
             continue;
+        case VC_HALF_OPEN_ALL_FULL: /* other portals took the last ones meanwhile */
+            refuse(p, fd, &source, "1024 half-open connections");
+            continue;
+        case VC_HALF_OPEN_TOOK:
+            break;
         }
+        struct vc_conn *goes = p->by_id.n >= p->max_connections ? dispensable(p, false) : NULL;
         if (goes)
-            dispense_with(goes);
-        begin(p, fd, &source, &local);
+            dispense_with(goes, "connections", p->max_connections);
+        begin(p, fd, &source, &local, place);
     }
 }

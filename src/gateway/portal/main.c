@@ -2,6 +2,7 @@
 #include "gateway/portal/portal.h"
 
 #include "crypto/hash.h"
+#include "sys/file.h"
 #include "sys/random.h"
 #include "tls/pair.h"
 #include "tls/wiping.h"
@@ -207,6 +208,12 @@ static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
             vc_child_emit(child, &e);
         }
         break;
+    case VC_IPC_HALF_OPEN: {
+        struct vc_half_open_place *places = vc_file_map_shared(fd, VC_HALF_OPEN_BYTES, NULL);
+        if (places && !p->half_open.places)
+            vc_half_open_init(&p->half_open, places, p->index);
+        break;
+    }
     case VC_IPC_LISTENER:
         p->listener = fd;
         fd = -1;
@@ -232,8 +239,8 @@ static int start(struct vc_child *child, struct vc_fail *fail)
         *fail = p->setup_fail;
         return -1;
     }
-    if (!p->tls || p->listener < 0)
-        return vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "portal without certificate or listener");
+    if (!p->tls || p->listener < 0 || !p->half_open.places)
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "portal without certificate, listener or memory");
     p->accepting = true;
     vc_watch_start(&p->listen_watch, &child->loop, p->listener, true, false, on_listener, p);
     return 0;
@@ -298,6 +305,5 @@ int main(void)
     for (int i = 0; i < VC_PORTAL_TUNNELS_MAX; i++)
         p->tunnels[i].fd = -1;
     vc_map_init(&p->by_id, sizeof(uint64_t), seed);
-    vc_map_init(&p->sources, 17, seed);
     return vc_child_run(&p->child, VC_ROLE_PORTAL, &ops, p);
 }

@@ -4,6 +4,7 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "gateway/common/child.h"
+#include "gateway/common/half_open.h"
 #include "proto/login_gateway.h"
 #include "tls/conn.h"
 #include "wire/connect_request.h"
@@ -24,7 +25,6 @@
 #define VC_PORTAL_ADOPT_S 5   /* of a tunnel process */
 #define VC_PORTAL_CLOSING_S 5
 #define VC_PORTAL_REQUESTS_MAX 100
-#define VC_PORTAL_HALF_OPEN_PER_SOURCE 16
 #define VC_PORTAL_LOGINS_MAX 1000 /* then a fresh process takes its place: what was taken over sees little */
 #define VC_PORTAL_LEAVING_S                                                                                            \
     10 /* for what is under way; a login goes on over another connection: the authority knows it */
@@ -51,8 +51,8 @@ struct vc_portal {
     uint8_t cert_sha1[20]; /* of the certificate that is shown now */
     struct vc_fail setup_fail;
 
-    struct vc_map by_id;   /* u64 -> vc_conn */
-    struct vc_map sources; /* source (17 bytes) -> counter of half-open connections, as a pointer-sized number */
+    struct vc_map by_id; /* u64 -> vc_conn */
+    struct vc_half_open half_open;
     struct vc_heap deadlines;
     uint64_t next_id;
 };
@@ -75,7 +75,8 @@ struct vc_conn {
     struct vc_watch watch;
     struct vc_heap_node deadline;
     enum vc_conn_state state;
-    bool half_open; /* counted in portal->sources */
+    bool half_open; /* in its handshake: holds `place` of portal->half_open */
+    unsigned place;
     bool form_sent; /* the rest of auth-timeout applies between requests */
     bool close_after;
     uint8_t cert_sha1[20]; /* of the certificate that it was shown */

@@ -16,6 +16,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -272,6 +273,10 @@ int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail)
     g->listener = vc_sock_listen(&local, fail);
     if (g->listener < 0)
         return -1;
+    g->half_open_fd = vc_file_shared("half-open", VC_HALF_OPEN_BYTES, fail);
+    g->half_open = g->half_open_fd < 0 ? NULL : vc_file_map_shared(g->half_open_fd, VC_HALF_OPEN_BYTES, fail);
+    if (!g->half_open)
+        return -1;
     if (g->conf.use_occtl) {
         g->control = vc_place_listen(&g->place, fail);
         if (g->control < 0)
@@ -308,6 +313,10 @@ void vc_gateway_close(struct vc_gateway *g)
     vc_firewall_close(&g->firewall);
     close_fd(&g->listener);
     close_fd(&g->control);
+    close_fd(&g->half_open_fd);
+    if (g->half_open)
+        (void)munmap(g->half_open, VC_HALF_OPEN_BYTES);
+    g->half_open = NULL;
     for (unsigned i = 0; i < VC_PER_ROLE_MAX; i++) {
         close_fd(&g->tun[i]);
         close_fd(&g->udp[i]);

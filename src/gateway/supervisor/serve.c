@@ -219,6 +219,9 @@ static int setup_portal(struct vc_gateway *g, struct vc_child_process *c)
         return -1;
     if (send_chain(g, c) != 0)
         return -1;
+    m = (struct vc_msg){.type = VC_IPC_HALF_OPEN};
+    if (send_fd(c, &m, g->half_open_fd, false) != 0)
+        return -1;
     m = (struct vc_msg){.type = VC_IPC_LISTENER};
     return send_fd(c, &m, g->listener, false);
 }
@@ -406,7 +409,9 @@ static void ended(void *owner, struct vc_child_process *c, int status)
     if (c->killed && g->stopping)
         vc_event_number(&e, VC_FIELD_SECONDS, STOP_S); /* that it had, and took */
     if (c->role == VC_ROLE_AUTHORITY)
-        g->story = false; /* who followed the events is gone with it */
+        g->story = false;          /* who followed the events is gone with it */
+    if (c->role == VC_ROLE_PORTAL) /* its connections ended with it */
+        vc_half_open_forget(g->half_open, c->index);
     if (!good) {
         if (WIFSIGNALED(status))
             vc_fail_set(&e.fail, VC_CAUSE_CHILD_DIED, 0, "signal %d", WTERMSIG(status));

@@ -175,6 +175,19 @@ class ClientHost(Namespace):
             add rule inet router forward oifname {self.name} jump {self.name}
         """)
 
+    def more_addresses(self, n):
+        """As many IPv4 addresses more, of its network: ["198.18.N.3", ...]"""
+        found = [f"198.18.{self.number}.{i}" for i in range(3, 3 + n)]
+        ip_batch([f"addr replace {a}/24 dev wan" for a in found], self.name)
+        return found
+
+    def more_networks(self, n):
+        """As many IPv6 networks more, routed to it, with two addresses each: [("2001:db8:N:1::2", "2001:db8:N:1::3")]"""
+        found = [tuple(f"2001:db8:{self.number:x}:{i:x}::{k}" for k in (2, 3)) for i in range(1, 1 + n)]
+        ip_batch([f"addr replace {a}/64 dev wan nodad" for pair in found for a in pair], self.name)
+        ip_batch([f"route replace {pair[0]}/64 via {self.address6}".replace("::2/64", "::/64") for pair in found])
+        return found
+
     def block_udp(self):
         """UDP to and from the gateway's port vanishes at the router from here on, as at a firewall that drops."""
         _nft(f"add rule inet router {self.name} udp dport 443 drop; add rule inet router {self.name} udp sport 443 drop")

@@ -113,13 +113,17 @@ class Hello:
 
 
 class Wire:
-    """A TCP connection from a client's host to the gateway's port, and what came over it."""
+    """A TCP connection from a client's host to the gateway's port, and what came over it. source: one of the host's
+    addresses, of either family."""
 
-    def __init__(self, host, wait=WAIT_S):
+    def __init__(self, host, wait=WAIT_S, source=None):
         self.host = host
-        self.sock = host.socket(socket.AF_INET)
+        v6 = source is not None and ":" in source
+        self.sock = host.socket(socket.AF_INET6 if v6 else socket.AF_INET)
         self.sock.settimeout(wait)
-        self.sock.connect((netns.GATEWAY4, 443))
+        if source:
+            self.sock.bind((source, 0))
+        self.sock.connect((netns.GATEWAY6 if v6 else netns.GATEWAY4, 443))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.got = b""
         self.ended = None  # "eof", "reset"; None: it is open
@@ -182,11 +186,12 @@ class Tls:
     version  "1.2", "1.3" or None: either
     keys     whether record() will be wanted: the connection's secrets are kept
     keylog   file to which its secrets are appended
+    source   as for Wire
     """
 
     def __init__(self, host, version=None, *, keys=False, keylog=None, name=None, shake=True, ciphers="ECDHE+AESGCM",
-                 session=None):
-        self.wire = Wire(host)
+                 session=None, source=None):
+        self.wire = Wire(host, source=source)
         self.plain, self.error = b"", None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
