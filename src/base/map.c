@@ -91,10 +91,13 @@ static int grow(struct vc_map *m)
 
 int vc_map_put(struct vc_map *m, const void *key, void *value)
 {
-    if (m->n * 4 >= m->cap * 3 && grow(m) != 0)
-        return -1;
-    struct vc_map_slot *s = find(m, key);
-    if (!s->value) {
+    struct vc_map_slot *s = m->cap ? find(m, key) : NULL;
+    if (!s || !s->value) {
+        if (m->n * 4 >= m->cap * 3) {
+            if (grow(m) != 0)
+                return -1;
+            s = find(m, key);
+        }
         memcpy(s->key, key, m->key_len);
         m->n++;
     }

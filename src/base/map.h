@@ -25,7 +25,7 @@ struct vc_map {
 void vc_map_init(struct vc_map *m, size_t key_len, const uint64_t seed[2]);
 void vc_map_deinit(struct vc_map *m); /* the values are the owner's */
 void *vc_map_get(const struct vc_map *m, const void *key);
-/** Replaces the value of an existing key. @value must not be NULL. Returns 0, or -1: no memory. */
+/** Replaces the value of an existing key, which cannot fail. @value must not be NULL. Returns 0, or -1: no memory. */
 int vc_map_put(struct vc_map *m, const void *key, void *value);
 /** Returns the value that was removed, or NULL. */
 void *vc_map_remove(struct vc_map *m, const void *key);

@@ -1,6 +1,7 @@
 #ifndef VC_DATAPATH_LIVE_H
 #define VC_DATAPATH_LIVE_H
 
+#include "base/group.h"
 #include "datapath/worker.h"
 #include "proto/dtls_gateway.h"
 
@@ -27,6 +28,7 @@ struct vc_pending {
     struct vc_dtls_gateway machine;
     struct vc_endpoint peer;
     struct vc_ip local;
+    bool proved; /* its client showed that it hears there */
     unsigned n_early;
     uint64_t early_ns;
     struct vc_early {
@@ -41,6 +43,12 @@ struct vc_probe {
     struct vc_ip local;
     uint64_t since_ns, asked_ns;
     uint64_t seq; /* an answer to what was asked has at least this number */
+};
+
+/** A membership in the group of an outer IP address. */
+struct vc_outer {
+    struct vc_group in;
+    struct vc_ip ip; /* family NONE: in none */
 };
 
 struct vc_live {
@@ -76,14 +84,17 @@ struct vc_live {
     uint64_t udp_asked_ns; /* our last DPD-REQ to udp_peer, unless its answer came; 0: none */
     uint64_t moved_ns;
     struct vc_probe probe;
+    struct vc_outer outer[2]; /* by the addresses of its TLS connection and of udp_peer */
     struct vc_aead *udp_in, *udp_out;
     struct vc_dtls_dir old_in; /* keys before the last handshake, for what is still on its way */
     struct vc_replay old_window;
     struct vc_aead *old_aead;
     uint64_t old_until_ns;
+    struct vc_endpoint old_peer; /* where those came from */
     struct vc_pending *pending;
     uint64_t hello_second_ns;          /* 4 hellos a second of each kind */
     unsigned hellos, hellos_elsewhere; /* from its own IP addresses, and from others: these take nothing from those */
+    bool cookie_told;                  /* that a hello was asked for one: once */
     uint64_t alert_ns;                 /* the last alert of a handshake */
 };
 
@@ -96,6 +107,7 @@ struct vc_worker {
     struct vc_watch tun_watch, udp_watch;
     struct vc_worker_counters count;
     struct vc_map by_id, by_v4, by_v6, by_peer, by_dtls_id;
+    struct vc_map by_outer; /* groups, by outer IP address */
     struct vc_heap timers;
     uint8_t v6_lens[VC_WORKER_V6_LENS]; /* prefix lengths that sessions here have; 0: free */
     unsigned n_lives;
@@ -116,6 +128,9 @@ struct vc_worker {
         unsigned n;
     } strangers[VC_STRANGERS];
     uint64_t strangers_seed;
+    uint64_t trial_second_ns; /* records from unknown addresses that were tried on a session's keys */
+    unsigned trials;
+    bool taken;               /* what is at work came from a neighbour that knows its address as another session's */
     uint64_t hello_second_ns; /* ClientHellos of all sessions: many are load (2-tunnel.md 9.5) */
     unsigned hellos;
 
@@ -195,7 +210,7 @@ bool vc_udp_lane_carries(const struct vc_live *l, size_t len); /* a packet of th
  * that the key does not seal any more are lost, and the lane is not up afterwards. */
 void vc_udp_lane_seal(struct vc_live *l, struct vc_dtls_record *recs, size_t n);
 void vc_udp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, size_t len);
-bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *train, bool forwarded);
+void vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *train, bool forwarded);
 void vc_udp_lane_tick(struct vc_live *l, uint64_t now_ns);
 uint64_t vc_udp_lane_due(const struct vc_live *l);
 /** The channel and whatever handshake runs beside it are over; data goes over TLS. @say_so: with close_notify. */

@@ -11,7 +11,8 @@
 #define HELLOS_PER_SECOND 4      /* of one session */
 #define HELLOS_BUSY 200          /* of all sessions, a second: more are asked for a cookie first */
 #define HOUR_NS 3600000000000ULL
-#define CANDIDATES_MAX 8
+#define CANDIDATES_MAX 8        /* sessions of one IP address that a datagram is tried on */
+#define TRIALS_PER_SECOND 2000  /* in all: what strangers send costs no more than this */
 #define MOVE_NS 2000000000ULL   /* between two moves, and between a question there and one here */
 #define PROBE_NS 500000000ULL   /* between two questions to an address that is not yet the session's */
 #define PROBED_NS 5000000000ULL /* then it is a stranger's again */
@@ -36,8 +37,28 @@ static void release(struct vc_live *l, struct vc_endpoint e)
     uint8_t key[VC_ENDPOINT_KEY];
     vc_endpoint_key(&e, key);
     if (e.ip.family && !vc_endpoint_eq(&l->udp_peer, &e) && !vc_endpoint_eq(&l->probe.peer, &e) &&
-        !(l->pending && vc_endpoint_eq(&l->pending->peer, &e)) && vc_map_get(&l->w->by_peer, key) == l)
+        !vc_endpoint_eq(&l->old_peer, &e) && !(l->pending && vc_endpoint_eq(&l->pending->peer, &e)) &&
+        vc_map_get(&l->w->by_peer, key) == l)
         (void)vc_map_remove(&l->w->by_peer, key);
+}
+
+/** Where sealed records from an unknown port of this IP address look for their session. */
+static void known_at(struct vc_live *l, unsigned which, const struct vc_ip *ip)
+{
+    static const struct vc_ip nowhere;
+    uint8_t key[VC_ENDPOINT_KEY];
+    if (which == 1 && vc_ip_eq(ip, &l->outer[0].ip))
+        ip = &nowhere; /* once is enough */
+    struct vc_outer *o = &l->outer[which];
+    if (vc_ip_eq(&o->ip, ip))
+        return;
+    vc_endpoint_key(&(struct vc_endpoint){.ip = o->ip}, key);
+    vc_group_remove(&l->w->by_outer, key, &o->in);
+    o->ip = *ip;
+    o->in.owner = l;
+    vc_endpoint_key(&(struct vc_endpoint){.ip = *ip}, key);
+    if (ip->family && vc_group_add(&l->w->by_outer, key, &o->in) != 0)
+        o->ip = (struct vc_ip){0};
 }
 
 static bool has_keys(const struct vc_live *l)
@@ -186,6 +207,7 @@ static void move_peer(struct vc_live *l, const struct vc_endpoint *to, const str
     l->udp_max = 0;
     l->udp_errno = 0;
     l->udp_asked_ns = 0;
+    known_at(l, 1, &l->udp_peer.ip);
     drop_probe(l);
     release(l, before);
 }
@@ -196,6 +218,9 @@ static void drop_old(struct vc_live *l)
     l->old_aead = NULL;
     vc_dtls_dir_wipe(&l->old_in);
     l->old_until_ns = 0;
+    struct vc_endpoint there = l->old_peer;
+    l->old_peer = (struct vc_endpoint){0};
+    release(l, there);
 }
 
 /** The keys are gone, the handshake beside them is not. */
@@ -221,6 +246,7 @@ void vc_udp_lane_close(struct vc_live *l, bool say_so)
         vc_udp_trains_send(w); /* trains name the session */
     drop_pending(l);
     close_channel(l);
+    known_at(l, 0, &(struct vc_ip){0});
 }
 
 static void lost(struct vc_live *l, enum vc_cause cause, const char *detail)
@@ -232,11 +258,14 @@ static void lost(struct vc_live *l, enum vc_cause cause, const char *detail)
 
 int vc_udp_lane_resume(struct vc_live *l, struct vc_fail *fail)
 {
+    if (l->s.facts.terms.mode)
+        known_at(l, 0, &l->s.tcp.peer.ip);
     if (!has_keys(l))
         return 0;
     l->udp_in = vc_aead_new((enum vc_aead_alg)l->s.udp.dtls.in.alg, l->s.udp.dtls.in.key, VC_AEAD_AUTO);
     l->udp_out = vc_aead_new((enum vc_aead_alg)l->s.udp.dtls.out.alg, l->s.udp.dtls.out.key, VC_AEAD_AUTO);
     l->udp_peer = l->s.udp.peer;
+    known_at(l, 1, &l->udp_peer.ip);
     if (!l->udp_in || !l->udp_out || claim(l, &l->udp_peer) != 0)
         return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "keys");
     vc_fallback_hello(&l->s.fallback);
@@ -264,6 +293,7 @@ static bool install(struct vc_live *l, struct vc_dtls_done *done)
         l->old_window = l->s.udp.dtls.window;
         l->old_aead = l->udp_in;
         l->old_until_ns = now + VC_OLD_KEYS_NS;
+        l->old_peer = l->udp_peer; /* what is on its way comes from there */
         vc_aead_free(l->udp_out);
     }
     l->udp_in = in;
@@ -487,7 +517,7 @@ static void failed(struct vc_live *l, const struct vc_fail *why)
 
 /** Begins a handshake beside whatever is up. @p is the hello, from an address that may be answered. */
 static void begin(struct vc_live *l, const struct vc_endpoint *from, const struct vc_ip *local,
-                  const struct vc_dtls_peek *p)
+                  const struct vc_dtls_peek *p, bool proved)
 {
     struct vc_worker *w = l->w;
     struct vc_dtls_out out = {0};
@@ -500,6 +530,8 @@ static void begin(struct vc_live *l, const struct vc_endpoint *from, const struc
         l->pending = NULL;
         return;
     }
+    l->pending->proved = proved;
+    vc_fallback_hello(&l->s.fallback);
     l->pending->peer = *from;
     l->pending->local = *local;
     w->conf.random(random, sizeof(random));
@@ -571,15 +603,24 @@ static void hello(struct vc_live *l, const struct vc_endpoint *from, const struc
         w->count.dropped_udp++;
         return;
     }
-    vc_fallback_hello(&l->s.fallback);
     struct vc_live *other = by_peer(w, from);
     bool load = busy(w);
-    bool ask = w->conf.dtls_cookie == 1 || (w->conf.dtls_cookie == 0 && (!known || load || (other && other != l)));
-    if (ask && !heard_there(w, from, local, p))
+    bool taken = w->taken || (other && other != l);
+    bool ask = w->conf.dtls_cookie == 1 || (w->conf.dtls_cookie == 0 && (!known || load || taken));
+    if (ask && !heard_there(w, from, local, p)) {
+        if (!l->cookie_told) {
+            l->cookie_told = true;
+            struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_COOKIE, VC_OUTCOME_INFO);
+            char text[VC_ENDPOINT_TEXT];
+            vc_endpoint_print(from, text);
+            vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(text));
+            w->ops->emit(w->owner, &e);
+        }
         return;
-    if (other && other != l && !ask)
+    }
+    if (taken && !ask)
         return; /* dtls-cookie = off: somebody else's address is not taken over unproved */
-    begin(l, from, local, p);
+    begin(l, from, local, p, ask);
 }
 
 enum advance { ADVANCED, KEPT, FINISHED };
@@ -636,15 +677,24 @@ static enum advance advance(struct vc_live *l, const struct vc_udp_train *t, uin
  *  Of the same IP address, authentic, newer than all seen: it is taken, and the address asked. */
 static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, uint8_t *datagram, size_t len)
 {
-    size_t at = 0;
-    unsigned tried = 0;
+    uint8_t key[VC_ENDPOINT_KEY];
     uint64_t now = vc_worker_now(w);
-    for (struct vc_live *l; tried < CANDIDATES_MAX && (l = vc_map_next(&w->by_id, &at));) {
+    vc_endpoint_key(&(struct vc_endpoint){.ip = t->peer.ip}, key);
+    struct vc_group *first = vc_group_of(&w->by_outer, key), *g = first;
+    if (!first || len > sizeof(w->scratch))
+        return false;
+    if (now - w->trial_second_ns > 1000000000ULL) {
+        w->trial_second_ns = now;
+        w->trials = 0;
+    }
+    for (unsigned looked = 0; looked < CANDIDATES_MAX && (looked == 0 || g != first); looked++) {
+        struct vc_live *l = g->owner;
         struct vc_dtls_record rec;
-        if (!has_keys(l) || l->closing || len > sizeof(w->scratch) || now - l->moved_ns < MOVE_NS ||
-            (!vc_ip_eq(&t->peer.ip, &l->udp_peer.ip) && !vc_ip_eq(&t->peer.ip, &l->s.tcp.peer.ip)))
+        g = g->next;
+        if (!has_keys(l) || l->closing || now - l->moved_ns < MOVE_NS)
             continue;
-        tried++;
+        if (w->trials++ >= TRIALS_PER_SECOND)
+            return false;
         memcpy(w->scratch, datagram, len);
         struct vc_dtls_walk walk = vc_dtls_walk_of(w->scratch, len);
         if (!vc_dtls_next(&walk, &rec) || rec.epoch != 1 || rec.seq < l->s.udp.dtls.in.seq ||
@@ -662,6 +712,7 @@ static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, uint8_t *d
             (void)open_datagram(l, &t->peer, datagram + (len - walk.left), walk.left);
         return true;
     }
+    vc_group_turn(&w->by_outer, key, g); /* many behind one address: the next datagram is tried on others */
     return false;
 }
 
@@ -688,8 +739,8 @@ static bool elsewhere(struct vc_worker *w, const struct vc_udp_train *t, uint8_t
     return w->ops->stray_datagram && w->ops->stray_datagram(w->owner, &one, is_hello);
 }
 
-/** A datagram from an address that is no session's. Returns whether it was for one of ours. */
-static bool stranger(struct vc_worker *w, struct vc_udp_train *t, uint8_t *datagram, size_t len, bool forwarded)
+/** A datagram from an address that is no session's. */
+static void stranger(struct vc_worker *w, struct vc_udp_train *t, uint8_t *datagram, size_t len, bool forwarded)
 {
     struct vc_dtls_peek peek;
     enum vc_dtls_kind kind = vc_dtls_peek(datagram, len, &peek);
@@ -697,19 +748,16 @@ static bool stranger(struct vc_worker *w, struct vc_udp_train *t, uint8_t *datag
         struct vc_live *l = vc_map_get(&w->by_dtls_id, peek.id.at);
         if (l) {
             hello(l, &t->peer, &t->local, &peek);
-            return true;
+            return;
         }
         if (!forwarded && !too_many(w, &t->peer.ip) && elsewhere(w, t, datagram, len, true))
-            return false;
+            return;
     }
     if (kind == VC_DTLS_KIND_SEALED && !too_many(w, &t->peer.ip)) {
-        if (rebind(w, t, datagram, len))
-            return true;
-        if (!forwarded && elsewhere(w, t, datagram, len, false))
-            return false;
+        if (rebind(w, t, datagram, len) || (!forwarded && elsewhere(w, t, datagram, len, false)))
+            return;
     }
     w->count.dropped_udp++;
-    return false;
 }
 
 /** A hello is for whom it names, whoever had its address before. */
@@ -719,14 +767,13 @@ static bool begins_with_hello(struct vc_udp_train *t)
     return vc_dtls_peek(t->at, t->segment < t->len ? t->segment : t->len, &peek) == VC_DTLS_KIND_HELLO;
 }
 
-bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forwarded)
+void vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forwarded)
 {
     size_t n = 0;
-    bool ours = false;
     if (t->len == 0 || t->segment == 0)
-        return false;
+        return;
     if (!by_peer(w, &t->peer) && !forwarded && w->ops->claimed && !begins_with_hello(t) && w->ops->claimed(w->owner, t))
-        return false;
+        return;
     for (size_t at = 0; at < t->len; at += t->segment) {
         uint8_t *datagram = t->at + at;
         size_t len = t->len - at < t->segment ? t->len - at : t->segment;
@@ -737,10 +784,9 @@ bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
             l = by_peer(w, &t->peer);
         }
         if (!l) {
-            ours = stranger(w, t, datagram, len, forwarded) || ours;
+            stranger(w, t, datagram, len, forwarded);
             continue;
         }
-        ours = true;
         if (l->closing)
             continue;
         bool sealed = len >= VC_DTLS_HEADER && datagram[3] == 0 && datagram[4] == 1;
@@ -765,6 +811,8 @@ bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
             struct vc_live *meant = vc_map_get(&w->by_dtls_id, peek.id.at);
             if (meant)
                 hello(meant, &t->peer, &t->local, &peek);
+            else if (!forwarded && !too_many(w, &t->peer.ip))
+                (void)elsewhere(w, t, datagram, len, true);
         } else if (has_keys(l)) {
             open_datagram(l, &t->peer, datagram,
                           len); /* the peer's last flight again, its Finished at the end: ours was lost */
@@ -777,7 +825,6 @@ bool vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
     struct vc_live *l = by_peer(w, &t->peer);
     if (l && !l->closing)
         (void)open_batch(l, &t->peer, n);
-    return ours;
 }
 
 static void on_udp(struct vc_watch *watch, bool readable, bool writable)
@@ -800,6 +847,23 @@ static void on_udp(struct vc_watch *watch, bool readable, bool writable)
 void vc_udp_lane_open(struct vc_worker *w)
 {
     vc_watch_start(&w->udp_watch, w->loop, w->conf.udp, true, false, on_udp, w);
+}
+
+enum vc_worker_at vc_worker_at(const struct vc_worker *w, const struct vc_endpoint *peer)
+{
+    const struct vc_live *l = by_peer(w, peer);
+    if (!l)
+        return VC_AT_NOTHING;
+    if (has_keys(l) && vc_endpoint_eq(&l->udp_peer, peer))
+        return VC_AT_CHANNEL;
+    return l->pending && l->pending->proved && vc_endpoint_eq(&l->pending->peer, peer) ? VC_AT_PROVED : VC_AT_UNPROVED;
+}
+
+void vc_worker_yield(struct vc_worker *w, const struct vc_endpoint *peer)
+{
+    uint8_t key[VC_ENDPOINT_KEY];
+    vc_endpoint_key(peer, key);
+    (void)vc_map_remove(&w->by_peer, key);
 }
 
 /* ---- time ---- */

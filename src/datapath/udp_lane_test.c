@@ -445,6 +445,32 @@ static void rebinding(void **state)
     }
 }
 
+/* More sessions behind one address than a datagram is tried on: the next ones are tried on the others. */
+static void rebinding_in_a_crowd(void **state)
+{
+    struct rig *r = rig_new((struct rig_options){0});
+    struct client *c[30];
+    (void)state;
+    for (uint8_t i = 0; i < 30; i++) {
+        c[i] = client_of(r, i % N_MODES, (uint8_t)(10 + i));
+        rig_start(c[i]);
+        dtls_handshake(c[i]);
+    }
+    rig_pass(r, 3 * RIG_SECOND);
+    for (uint8_t i = 0; i < 30; i++) {
+        unsigned tries = 0;
+        client_udp(c[i], 1);
+        while (!up_arrives(c[i], (uint8_t)(10 + i)))
+            assert_true(++tries <= 4);
+        assert_true(asked(c[i], true));
+        assert_int_equal(moves(r), i + 1);
+        rig_pass(r, RIG_SECOND + 1);
+    }
+    for (uint8_t i = 0; i < 30; i++)
+        client_free(c[i]);
+    rig_free(r);
+}
+
 /* Somebody behind the client's own public address copies its records and is faster than they: what is copied arrives,
  * once, and the path stays where it is. */
 static void copied(void **state)
@@ -1006,6 +1032,7 @@ int main(void)
         cmocka_unit_test(alerts_are_limited),
         cmocka_unit_test(unknown_hello),
         cmocka_unit_test(rebinding),
+        cmocka_unit_test(rebinding_in_a_crowd),
         cmocka_unit_test(copied),
         cmocka_unit_test(flood_of_strangers),
         cmocka_unit_test(claimed_address),

@@ -95,6 +95,7 @@ struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_con
     vc_map_init(&w->by_v6, VC_PREFIX_KEY, seed);
     vc_map_init(&w->by_peer, VC_ENDPOINT_KEY, seed);
     vc_map_init(&w->by_dtls_id, 32, seed);
+    vc_map_init(&w->by_outer, VC_ENDPOINT_KEY, seed);
     vc_coalesce_init(&w->coalescer, vc_tun_lane_emit, w, conf->offloads & VC_TUN_TSO4, conf->offloads & VC_TUN_TSO6,
                      conf->offloads & VC_TUN_USO);
     vc_tun_lane_open(w);
@@ -128,6 +129,7 @@ void vc_worker_free(struct vc_worker *w)
     vc_map_deinit(&w->by_v6);
     vc_map_deinit(&w->by_peer);
     vc_map_deinit(&w->by_dtls_id);
+    vc_map_deinit(&w->by_outer);
     vc_heap_deinit(&w->timers);
     vc_wipe(w->cookie_key, sizeof(w->cookie_key));
     free(w);
@@ -386,9 +388,11 @@ void vc_worker_frame(struct vc_worker *w, uint8_t *frame, size_t len)
     vc_worker_flush(w);
 }
 
-bool vc_worker_train(struct vc_worker *w, struct vc_udp_train *train)
+enum vc_worker_at vc_worker_train(struct vc_worker *w, struct vc_udp_train *train, bool taken)
 {
-    bool ours = vc_udp_lane_train(w, train, true);
+    w->taken = taken;
+    vc_udp_lane_train(w, train, true);
+    w->taken = false;
     vc_worker_flush(w);
-    return ours;
+    return vc_worker_at(w, &train->peer);
 }

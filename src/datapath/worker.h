@@ -119,7 +119,19 @@ void vc_live_close(struct vc_live *live, const char *bye, const struct vc_fail *
 /** What a neighbour passed on: a packet from its TUN queue, datagrams that reached its socket. It is never passed on
  *  again: two neighbours that think of each other would play ball with it. */
 void vc_worker_frame(struct vc_worker *w, uint8_t *frame, size_t len);
-/** Returns whether a session here takes datagrams from this address from now on. */
-bool vc_worker_train(struct vc_worker *w, struct vc_udp_train *train);
+/** What a session here has at an outer address. */
+enum vc_worker_at {
+    VC_AT_NOTHING,
+    VC_AT_UNPROVED, /* a handshake, or an address that authentic records came from: perhaps copied ones */
+    VC_AT_PROVED,   /* a handshake whose client showed that it hears there */
+    VC_AT_CHANNEL,  /* where its channel goes */
+};
+/** @taken: to the neighbour's knowledge the address is another session's: a ClientHello from there must prove that its
+ *  client hears there. Returns what is at the address from now on. */
+enum vc_worker_at vc_worker_train(struct vc_worker *w, struct vc_udp_train *train, bool taken);
+
+enum vc_worker_at vc_worker_at(const struct vc_worker *w, const struct vc_endpoint *peer);
+/** The address is a session's of a neighbour now: what comes from there is not taken for one of ours any more. */
+void vc_worker_yield(struct vc_worker *w, const struct vc_endpoint *peer);
 
 #endif

@@ -40,6 +40,7 @@
     X(SESSION_ENDED,     "cstp.session-ended", CSTP,     "F7.3", "the session is over, its lease is free") \
     X(DTLS_OFFERED,      "dtls.offered",       DTLS,     "F6.2", "a DTLS mode and suite were chosen") \
     X(DTLS_NONE,         "dtls.none",          DTLS,     "F6.2", "no DTLS for this connection") \
+    X(DTLS_COOKIE,       "dtls.cookie",        DTLS,     "F6.3", "a ClientHello from elsewhere, or under load, was asked to prove that it hears us") \
     X(DTLS_HELLO,        "dtls.hello",         DTLS,     "F6.3", "a DTLS handshake began") \
     X(DTLS_UP,           "dtls.up",            DTLS,     "F6.3", "the DTLS handshake is complete, data moves to DTLS") \
     X(DTLS_FAILED,       "dtls.failed",        DTLS,     "F6.2", "the DTLS handshake failed") \

@@ -127,7 +127,7 @@
     F(U8, rekey_ssl, 0) F(U8, dtls_mode, 0) F(U16, dtls_suite, 0) F(U8, dtls_aead, 0) F(BYTES, dtls_id, 32) F(U8, bye_logout, 0) \
     F(U32, switch_to_tcp_s, 0) F(TEXT, user, 256)
 #define VC_MSG_ROUTE(F)  F(U16, owner, 0) F(U64, session, 0) F(IP, v4, 0) F(IP, v6, 0) F(U8, v6_len, 0) \
-    F(BYTES, dtls_id, 32)                                           /* owner 0xffff: nobody any more */
+    F(BYTES, dtls_id, 32) F(IP, outer, 0)                                           /* owner 0xffff: nobody any more */
 #define VC_MSG_CLOSE(F)  F(U64, session, 0) F(U32, generation, 0) F(U8, how, 0) F(U16, cause, 0) F(TEXT, reason, 128)
 #define VC_MSG_COUNT(F)  F(U64, query, 0)
 #define VC_MSG_COUNTS(F) F(U64, query, 0) F(U16, n_sessions, 0) F(BYTES, counters, 900)
@@ -142,8 +142,9 @@
 #define VC_MSG_ADOPTED(F) F(BYTES, ticket, 16)
 #define VC_MSG_NOT_ADOPTED(F) F(BYTES, ticket, 16) F(U16, cause, 0)
 #define VC_MSG_OWN(F)    F(BYTES, ticket, 16)
-#define VC_MSG_FORWARD(F) F(ENDPOINT, from, 0) F(IP, local, 0) F(U16, segment, 0) F(BYTES, datagrams, 65536)
-#define VC_MSG_CLAIM(F)  F(ENDPOINT, from, 0) F(U8, claimed, 0)
+#define VC_MSG_FORWARD(F) F(ENDPOINT, from, 0) F(IP, local, 0) F(U16, segment, 0) F(U8, believed, 0) F(U8, taken, 0) \
+    F(BYTES, datagrams, 65536)                                      /* enum vc_worker_at; somebody else has this address */
+#define VC_MSG_CLAIM(F)  F(ENDPOINT, from, 0) F(U8, at, 0)           /* enum vc_worker_at: what is at it, not as believed */
 #define VC_MSG_PACKETS(F) F(BYTES, frame, 65600)                    /* vnet header and super-packet, as read from the TUN */
 // clang-format on
 

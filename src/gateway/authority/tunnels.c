@@ -36,7 +36,8 @@ static struct vc_msg route_of(const struct vc_member *m, uint16_t owner)
                                      .v4 = m->v4,
                                      .v6 = m->v6,
                                      .v6_len = m->v6_len,
-                                     .dtls_id = {.at = m->live.dtls_id, .len = m->live.dtls_id_len}}};
+                                     .dtls_id = {.at = m->live.dtls_id, .len = m->live.dtls_id_len},
+                                     .outer = m->source.ip}};
 }
 
 void vc_tunnels_route(struct vc_authority *a, const struct vc_member *m, uint16_t owner)

@@ -1,21 +1,22 @@
 #ifndef VC_GATEWAY_TUNNEL_NEIGHBOURS_H
 #define VC_GATEWAY_TUNNEL_NEIGHBOURS_H
 
+#include "base/group.h"
 #include "base/heap.h"
-#include "base/map.h"
 #include "datapath/worker.h"
 #include "ipc/port.h"
 
 /** The tunnel processes beside this one, and what belongs to whom. The kernel deals datagrams and packets out by hash:
  *  a session's first ones may arrive elsewhere. What comes to the wrong process is passed to the owner once. */
 #define VC_NEIGHBOURS_MAX 64
-#define VC_CLAIM_S 60          /* datagrams of an address go to their owner; told again while they come */
-#define VC_CLAIM_UNPROVED_S 10 /* from a ClientHello on, until its owner says that it is so */
-#define VC_CLAIMS_MAX 16384
+#define VC_CLAIM_S 3600 /* after the last datagram of a channel */
+#define VC_CLAIM_UNPROVED_S                                                                                            \
+    10 /* after the last one of a handshake, or of a ClientHello of which its owner said nothing */
+#define VC_CLAIMS_MAX 65536
+#define VC_HINTS_MAX 4096      /* addresses of which only a ClientHello spoke: the oldest makes room */
 #define VC_EARLY_HELLOS 32     /* ClientHellos that came before their session did */
 #define VC_EARLY_HELLO_MAX 600 /* the largest seen has 293 bytes */
 #define VC_EARLY_HELLO_NS 1000000000ULL
-#define VC_BROADCASTS_PER_SECOND 200 /* datagrams of which only a key can tell whose they are */
 
 struct vc_neighbours {
     struct vc_loop *loop;
@@ -23,10 +24,9 @@ struct vc_neighbours {
     uint16_t self;
     struct vc_port ports[VC_NEIGHBOURS_MAX];
     struct vc_map routes, route4, route6, route_id, claims;
-    struct vc_heap claim_ends;
+    struct vc_map route_outer; /* groups */
+    struct vc_heap claim_ends, hint_ends;
     uint8_t v6_len; /* one prefix length for all clients of a gateway */
-    uint64_t second_ns;
-    unsigned broadcasts;
     unsigned next_hello;
     struct vc_early_hello {
         uint64_t at_ns; /* 0: free */
@@ -39,6 +39,7 @@ struct vc_neighbours {
 };
 
 void vc_neighbours_init(struct vc_neighbours *n, struct vc_loop *loop, const uint64_t seed[2]);
+void vc_neighbours_deinit(struct vc_neighbours *n);
 /** A channel to a neighbour; a second one for the same index replaces the first. */
 void vc_neighbours_meet(struct vc_neighbours *n, uint16_t index, int fd);
 /** ROUTE of the authority: whose session this is. */
