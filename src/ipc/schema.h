@@ -59,7 +59,7 @@
     X(LOGOUT,         PORTAL,     AUTHORITY,  0,   128,     WITH_TOKEN) \
     X(LOGGED_OUT,     AUTHORITY,  PORTAL,     0,   64,      ANSWER) \
     X(GONE,           PORTAL,     AUTHORITY,  0,   64,      ALWAYS) \
-    X(VERIFY,         AUTHORITY,  VERIFIER,   0,   2048,    ALWAYS) \
+    X(VERIFY,         AUTHORITY,  VERIFIER,   0,   6144,    ALWAYS) \
     X(VERDICT,        VERIFIER,   AUTHORITY,  0,   64,      ANSWER) \
     X(EXPECT,         AUTHORITY,  TUNNEL,     0,   1024,    ALWAYS) \
     X(ROUTE,          AUTHORITY,  TUNNEL,     0,   128,     ALWAYS) \
@@ -119,7 +119,8 @@
 #define VC_MSG_LOGOUT(F) F(U64, conn, 0) F(SECRET, token, 32)
 #define VC_MSG_LOGGED_OUT(F) F(U64, conn, 0)
 #define VC_MSG_GONE(F)   F(U64, conn, 0)
-#define VC_MSG_VERIFY(F) F(U64, job, 0) F(SECRET, password, 1024) F(SECRET, hash, 512)
+#define VC_MSG_VERIFY(F) F(U64, job, 0) F(SECRET, password, 1024) F(SECRET, hash, 512) \
+    F(BYTES, beside, 4096)                                          /* u16 length and hash, ...: computed, not compared */
 #define VC_MSG_VERDICT(F) F(U64, job, 0) F(U8, ok, 0)
 #define VC_MSG_EXPECT(F) F(BYTES, ticket, 16) F(U64, session, 0) F(U32, generation, 0) F(IP, v4, 0) F(IP, v6, 0) \
     F(U8, v6_len, 0) F(U16, cstp_mtu, 0) F(U16, dtls_mtu, 0) F(U32, dpd_s, 0) F(U32, keepalive_s, 0) \

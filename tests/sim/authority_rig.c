@@ -317,6 +317,11 @@ void rig_kill(struct rig *r)
     (void)wait_end(r);
 }
 
+void rig_new_verifier(struct rig *r)
+{
+    introduce(r, VC_ROLE_VERIFIER, 0, &r->verifier);
+}
+
 void rig_new_tunnel(struct rig *r, uint16_t index)
 {
     introduce(r, VC_ROLE_TUNNEL, index, &r->tunnel[index]);
@@ -344,8 +349,7 @@ uint64_t rig_init(struct rig *r, uint64_t conn)
     return form->FORM.handle;
 }
 
-uint64_t rig_answer(struct rig *r, uint64_t conn, uint64_t handle, const char *user, const char *password,
-                    char hash[512])
+void rig_ask_login(struct rig *r, uint64_t conn, uint64_t handle, const char *user, const char *password)
 {
     const struct vc_msg m = {.type = VC_IPC_LOGIN,
                              .LOGIN = {.conn = conn,
@@ -358,11 +362,41 @@ uint64_t rig_answer(struct rig *r, uint64_t conn, uint64_t handle, const char *u
                                        .password = {.at = (const uint8_t *)password, .len = strlen(password)},
                                        .agent = VC_STR("test 1.0")}};
     rig_send(r->portal, VC_ROLE_PORTAL, &m, -1);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static void note_work(struct rig *r, const struct vc_msg *v)
+{
+    char methods[16][8] = {0};
+    size_t n = 1;
+    struct vc_reader rd = vc_reader_of(v->VERIFY.beside.at, v->VERIFY.beside.len);
+    memcpy(methods[0], v->VERIFY.hash.at, 3);
+    while (!rd.bad && rd.left > 0 && n < 16) {
+        size_t len = vc_take_u16(&rd);
+        const uint8_t *hash = vc_take(&rd, len);
+        assert_non_null(hash);
+        memcpy(methods[n++], hash, 3);
+    }
+    qsort(methods, n, sizeof(methods[0]), by_name);
+    r->work[0] = 0;
+    for (size_t i = 0; i < n; i++)
+        memcpy(r->work + 3 * i, methods[i], 4);
+}
+
+uint64_t rig_answer(struct rig *r, uint64_t conn, uint64_t handle, const char *user, const char *password,
+                    char hash[512])
+{
+    rig_ask_login(r, conn, handle, user, password);
     if (r->no_verifier)
         return 0;
     const struct vc_msg *v = rig_next(r, r->verifier, VC_IPC_VERIFY);
     assert_int_equal(v->VERIFY.password.len, strlen(password));
     assert_memory_equal(v->VERIFY.password.at, password, strlen(password));
+    note_work(r, v);
     if (hash)
         assert_true(
             vc_str_copy((struct vc_str){.at = (const char *)v->VERIFY.hash.at, .len = v->VERIFY.hash.len}, hash, 512));

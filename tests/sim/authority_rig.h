@@ -22,6 +22,7 @@ struct rig {
     struct vc_event events[512]; /* all that it told so far */
     unsigned n_events;
     unsigned looked; /* events that a test has looked at */
+    char work[128];  /* what the verifier was last asked to compute: the methods, sorted */
 };
 
 /** A fresh folder, a configuration with @more lines, users alice, bob (group sales), carol (locked). */
@@ -57,6 +58,8 @@ struct rig_session {
 
 /** Sends the first document; returns the handle of the form. */
 uint64_t rig_init(struct rig *r, uint64_t conn);
+/** Sends name and password; with a verifier that has no time for it. */
+void rig_ask_login(struct rig *r, uint64_t conn, uint64_t handle, const char *user, const char *password);
 /** Sends name and password; the question is at the verifier now. Returns its job; *hash: what it is compared with. */
 uint64_t rig_answer(struct rig *r, uint64_t conn, uint64_t handle, const char *user, const char *password,
                     char hash[512]);
@@ -90,7 +93,8 @@ void rig_down(struct rig *r, const struct rig_grant *g, enum vc_down_how how, en
 /** Every tunnel process hears that nobody has the session. */
 void rig_unrouted(struct rig *r, uint64_t session);
 void rig_logout(struct rig *r, uint64_t conn, const uint8_t token[32]);
-/** A tunnel process is started anew. */
+/** A tunnel process, the verifier is started anew. */
 void rig_new_tunnel(struct rig *r, uint16_t index);
+void rig_new_verifier(struct rig *r);
 
 #endif

@@ -70,14 +70,14 @@ static void test_refused(void **state)
         enum vc_cause cause;
     } cases[] = {
         {"alice", false, VC_CAUSE_PASSWORD},
+        {"erin", false, VC_CAUSE_PASSWORD},
         {"nobody", false, VC_CAUSE_NO_SUCH_USER},
         {"nobody", true, VC_CAUSE_NO_SUCH_USER}, /* even if the dummy's password was guessed */
         {"carol", true, VC_CAUSE_USER_LOCKED},
     };
-    char hash[512];
     open_and_start("");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        uint64_t handle = rig_init(&rig, 64 + i), job = rig_answer(&rig, 64 + i, handle, cases[i].user, "pw", hash);
+        uint64_t handle = rig_init(&rig, 64 + i), job = rig_answer(&rig, 64 + i, handle, cases[i].user, "pw", NULL);
         rig_verdict(&rig, job, cases[i].right);
         const struct vc_msg *m = rig_next(&rig, rig.portal, VC_IPC_FORM);
         assert_int_equal(m->FORM.refuse, 0);
@@ -85,8 +85,8 @@ static void test_refused(void **state)
         assert_int_equal(m->FORM.error, VC_LOGIN_ERROR_FAILED);
         assert_true(m->FORM.handle != 0 && m->FORM.handle != handle);
         rig_event(&rig, VC_EVENT_USER_REFUSED, cases[i].cause);
-        /* whoever asks, a hash of the kind that most users have is computed */
-        assert_memory_equal(hash, "$5$", 3);
+        /* whoever is asked for, one hash of each kind in the file is computed */
+        assert_string_equal(rig.work, "$5$$6$");
     }
     (void)state;
 }
@@ -102,6 +102,23 @@ static void test_dummy_is_nobodys_hash(void **state)
     rig_verdict(&rig, job, false);
     assert_int_equal(strlen(nobody), strlen(alice));
     assert_string_not_equal(nobody, alice);
+    (void)state;
+}
+
+static void test_many_kinds_of_hashes_are_told(void **state)
+{
+    char path[128];
+    rig_open(&rig, "");
+    (void)snprintf(path, sizeof(path), "%s/passwd", rig.dir);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    for (int i = 0; i < 9; i++)
+        (void)fprintf(f, "u%d:*:$5$rounds=%d$salt$KxCq1DYUCTb3tKzKQpX0jvMnJhOeP1ZQwWnHZ8rJ4S3\n", i, 1000 + i);
+    assert_int_equal(fclose(f), 0);
+    rig_start(&rig);
+    rig_event(&rig, VC_EVENT_PROCESS_NOTICE, VC_CAUSE_HASH_KINDS);
+    (void)rig_success(&rig, 64, "u8");
+    assert_int_equal(strlen(rig.work), 3 * 8);
     (void)state;
 }
 
@@ -147,6 +164,39 @@ static void test_queue_is_bounded(void **state)
     rig_send(rig.portal, VC_ROLE_PORTAL, &gone, -1); /* one gives up: there is room again */
     (void)rig_answer(&rig, 200, rig_init(&rig, 200), "alice", "secret", NULL);
     rig_nothing(&rig, rig.portal);
+    (void)state;
+}
+
+static void expect_form(uint64_t conn, enum vc_login_error error, enum vc_cause cause)
+{
+    const struct vc_msg *m = rig_next(&rig, rig.portal, VC_IPC_FORM);
+    assert_int_equal(m->FORM.conn, conn);
+    assert_int_equal(m->FORM.error, error);
+    rig_event(&rig, VC_EVENT_USER_REFUSED, cause);
+}
+
+/* A verifier has its own time, from when it is asked; what has no hope of its turn is told so, early where that can be
+ * known. So overload ends no verifier. */
+static void test_deadlines_of_passwords(void **state)
+{
+    open_and_start("");
+    (void)rig_answer(&rig, 64, rig_init(&rig, 64), "alice", "secret", NULL);
+    rig_ask_login(&rig, 65, rig_init(&rig, 65), "alice", "secret");
+    expect_form(65, VC_LOGIN_ERROR_BUSY, VC_CAUSE_VERIFIER_BUSY); /* after its 4 s; the verifier has a second left */
+    rig_nothing(&rig, rig.verifier);
+    expect_form(64, VC_LOGIN_ERROR_BUSY, VC_CAUSE_VERIFIER_DIED);
+    const struct vc_msg *m = rig_next(&rig, rig.supervisor, VC_IPC_PLEASE);
+    assert_int_equal(m->PLEASE.what, VC_PLEASE_REPLACE);
+    assert_int_equal(m->PLEASE.role, VC_ROLE_VERIFIER);
+    rig_new_verifier(&rig);
+    uint64_t job = rig_answer(&rig, 66, rig_init(&rig, 66), "alice", "secret", NULL);
+    rig_ask_login(&rig, 67, rig_init(&rig, 67), "bob", "secret"); /* the next one may have luck */
+    rig_ask_login(&rig, 68, rig_init(&rig, 68), "bob", "secret"); /* behind it: 5 s at least, as far as we know */
+    expect_form(68, VC_LOGIN_ERROR_BUSY, VC_CAUSE_VERIFIER_BUSY);
+    rig_verdict(&rig, job, true);
+    assert_int_equal(rig_next(&rig, rig.portal, VC_IPC_SUCCESS)->SUCCESS.conn, 66);
+    rig_verdict(&rig, rig_next(&rig, rig.verifier, VC_IPC_VERIFY)->VERIFY.job, true);
+    assert_int_equal(rig_next(&rig, rig.portal, VC_IPC_SUCCESS)->SUCCESS.conn, 67);
     (void)state;
 }
 
@@ -708,9 +758,11 @@ int main(void)
         T(test_login_and_connect),
         T(test_refused),
         T(test_dummy_is_nobodys_hash),
+        T(test_many_kinds_of_hashes_are_told),
         T(test_three_tries),
         T(test_verifier_dies),
         T(test_queue_is_bounded),
+        T(test_deadlines_of_passwords),
         T(test_gone_cancels),
         T(test_second_question_replaces_the_portal),
         T(test_password_file_changes),

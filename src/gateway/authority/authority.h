@@ -19,7 +19,8 @@
 /* Limits of docs/threats.md, "Promises by phase". */
 #define VC_LOGINS_MAX 4096 /* records of logins in progress */
 #define VC_JOBS_WAITING 64 /* passwords that wait for a verifier; the surplus is told to try again */
-#define VC_JOB_S 9         /* in total; a portal waits 10 */
+#define VC_JOB_WAIT_S 4    /* until a verifier has time for it */
+#define VC_VERIFY_S 5      /* for a verifier; a portal waits 10 in all */
 #define VC_PENDING_S 15    /* from GRANT to UP */
 #define VC_CLOSING_S 5     /* from CLOSE to DOWN */
 #define VC_ALIVE_S 30      /* between two signs of life in the store */
@@ -45,12 +46,13 @@ struct vc_job {
     bool running; /* a verifier has it */
     bool gone;    /* nobody waits for the answer any more */
     uint16_t portal, verifier;
-    uint64_t conn, handle, by_ns;
+    uint64_t conn, handle;
+    uint64_t since_ns, began_ns; /* when it came; when a verifier got it */
     struct vc_endpoint source;
     char agent[65];
     uint8_t password[1024];
     size_t password_len;
-    char hash[VC_HASH_FORM_MAX];
+    char hash[VC_HASH_FORM_MAX]; /* empty: the user has none */
 };
 
 #define VC_JOBS_MAX (VC_JOBS_WAITING + VC_AUTHORITY_PEERS_MAX)
@@ -80,6 +82,7 @@ struct vc_authority {
     struct vc_logins logins;
     struct vc_job jobs[VC_JOBS_MAX];
     uint64_t last_job;
+    uint64_t verify_ns; /* how long a verifier takes, by the last ones; 0: not known yet */
     struct vc_members members;
     uint64_t last_id; /* of a session */
     struct vc_leases leases;
@@ -118,7 +121,9 @@ void vc_logins_tick(struct vc_authority *a, uint64_t now_ns);
 /* jobs.c */
 /** The open question of a connection; NULL: there is none. */
 struct vc_job *vc_jobs_find(struct vc_authority *a, uint16_t portal, uint64_t conn);
-/** A job to be filled in and given to vc_jobs_start; NULL: too many wait. */
+/** A job to be filled in and given to vc_jobs_start; NULL: too many wait, or a verifier would hardly come to it in
+ * time.
+ */
 struct vc_job *vc_jobs_new(struct vc_authority *a);
 void vc_jobs_start(struct vc_authority *a, struct vc_job *job);
 /** Nobody waits for it any more. @conn 0: for none of this portal's. */

@@ -89,32 +89,84 @@ bool vc_hash_form_known(struct vc_str hash)
 /* What varcoctl passwd writes: for a file without users. */
 static const struct vc_str newest = {"$y$j9T$yS2hVVF4kDVw4ixV5bAxB/$uzuXJuhmyHNVHh9Y8sBUmFZAbsZv0CyeQZtcKbOeGFC", 73};
 
-#define KINDS 16
+#define SEEN_MAX 256 /* kinds that are told apart while the file is read */
 
-void vc_hash_form_dummy(struct vc_str password_file, char out[VC_HASH_FORM_MAX])
+struct kind {
+    struct vc_str cost, hash;
+    size_t users;
+};
+
+/** Counts one more user of this kind; false: too many kinds. */
+static bool count(struct kind *seen, unsigned *n, struct vc_str cost, struct vc_str hash)
 {
-    struct {
-        struct vc_str cost, hash;
-        size_t n;
-    } kinds[KINDS] = {0}, *best = &kinds[0];
-    struct vc_ocpasswd_entry e;
-    enum vc_ocpasswd_line line;
-    while ((line = vc_ocpasswd_next(&password_file, &e)) != VC_OCPASSWD_END) {
-        struct vc_str cost = line == VC_OCPASSWD_ENTRY ? vc_hash_form_cost(e.hash) : (struct vc_str){0};
-        for (size_t i = 0; cost.len > 0 && i < KINDS; i++) {
-            if (kinds[i].n > 0 && !vc_str_eq(kinds[i].cost, cost))
-                continue;
-            if (kinds[i].n++ == 0) {
-                kinds[i].cost = cost;
-                kinds[i].hash = e.hash;
-            }
-            if (kinds[i].n > best->n)
-                best = &kinds[i];
-            break;
+    for (unsigned i = 0; i < *n; i++) {
+        if (vc_str_eq(seen[i].cost, cost)) {
+            seen[i].users++;
+            return true;
         }
     }
-    struct vc_str hash = best->n > 0 ? best->hash : newest;
+    if (*n == SEEN_MAX)
+        return false;
+    seen[(*n)++] = (struct kind){.cost = cost, .hash = hash, .users = 1};
+    return true;
+}
+
+static void add_dummy(struct vc_hash_kinds *k, struct vc_str hash)
+{
+    char *out = k->dummy[k->n++];
     (void)vc_str_copy(hash, out, VC_HASH_FORM_MAX);
     /* the last character belongs to the digest: another one, and no password has it any more */
     out[hash.len - 1] = out[hash.len - 1] == '.' ? '/' : '.';
+}
+
+void vc_hash_kinds_read(struct vc_hash_kinds *k, struct vc_str password_file)
+{
+    struct kind seen[SEEN_MAX];
+    struct vc_ocpasswd_entry e;
+    enum vc_ocpasswd_line line;
+    unsigned n = 0;
+    *k = (struct vc_hash_kinds){0};
+    while ((line = vc_ocpasswd_next(&password_file, &e)) != VC_OCPASSWD_END) {
+        struct vc_str cost = line == VC_OCPASSWD_ENTRY ? vc_hash_form_cost(e.hash) : (struct vc_str){0};
+        if (cost.len > 0 && !count(seen, &n, cost, e.hash))
+            k->more = true;
+    }
+    k->more = k->more || n > VC_HASH_KINDS_MAX;
+    while (n > VC_HASH_KINDS_MAX) {
+        unsigned rarest = 0;
+        for (unsigned i = 1; i < n; i++) {
+            if (seen[i].users < seen[rarest].users)
+                rarest = i;
+        }
+        seen[rarest] = seen[--n];
+    }
+    for (unsigned i = 0; i < n; i++)
+        add_dummy(k, seen[i].hash);
+    if (n == 0)
+        add_dummy(k, newest);
+}
+
+/** "$6$" of "$6$rounds=9000$"; the other forms have no parts. */
+static struct vc_str method_of(struct vc_str cost)
+{
+    struct vc_str rest;
+    if (cost.len == 0 || cost.at[0] != '$')
+        return (struct vc_str){cost.at, cost.len > 0};
+    struct vc_str id = vc_str_cut((struct vc_str){cost.at + 1, cost.len - 1}, '$', &rest), name;
+    name = vc_str_cut(id, ',', &rest); /* SunMD5 */
+    return (struct vc_str){cost.at, name.len + 1};
+}
+
+unsigned vc_hash_kinds_place(const struct vc_hash_kinds *k, struct vc_str hash)
+{
+    struct vc_str cost = vc_hash_form_cost(hash);
+    unsigned near = 0;
+    for (unsigned i = k->n; i-- > 0;) {
+        struct vc_str c = vc_hash_form_cost(vc_str_of(k->dummy[i]));
+        if (vc_str_eq(c, cost))
+            return i;
+        if (vc_str_eq(method_of(c), method_of(cost)))
+            near = i;
+    }
+    return near;
 }

@@ -11,9 +11,20 @@ bool vc_hash_form_known(struct vc_str hash);
 struct vc_str vc_hash_form_cost(struct vc_str hash);
 
 #define VC_HASH_FORM_MAX 512
+#define VC_HASH_KINDS_MAX 8
 
-/** A hash that no password has, of the cost that most users of the password file have: with it an unknown user takes as
- *  long as a known one. NUL-terminated. */
-void vc_hash_form_dummy(struct vc_str password_file, char out[VC_HASH_FORM_MAX]);
+/** A hash of each kind (method and cost) that the users of a password file have, NUL-terminated; no password has one of
+ *  them. A password is compared with the user's own hash in the place of the one of its kind, and all others are
+ * computed beside it: who asks for a user of any kind, or for one who does not exist, causes the same work. */
+struct vc_hash_kinds {
+    unsigned n; /* at least 1: a file without users has the kind that varcoctl passwd writes */
+    bool more;  /* the file has more kinds: the rarest have no place of their own, and time may tell them apart */
+    char dummy[VC_HASH_KINDS_MAX][VC_HASH_FORM_MAX];
+};
+
+void vc_hash_kinds_read(struct vc_hash_kinds *k, struct vc_str password_file);
+/** The place of a known hash's kind; for one without a place that of another kind of the same method, else the first.
+ */
+unsigned vc_hash_kinds_place(const struct vc_hash_kinds *k, struct vc_str hash);
 
 #endif

@@ -53,26 +53,65 @@ static void test_cost(void **state)
     (void)state;
 }
 
-static void test_dummy(void **state)
+static void test_kinds(void **state)
 {
     static const struct {
-        const char *name, *file, *cost;
+        const char *name, *file, *costs; /* in their order */
     } cases[] = {
-        {"no users", "", "$y$j9T$"},
-        {"only users without a password", "a:*:\nb:*:!\n", "$y$j9T$"},
-        {"one user", "a:*:" BCRYPT "\n", "$2b$05$"},
-        {"the most common kind, not the first", "a:*:" BCRYPT "\nb:*:" YESCRYPT "\nc:*:" YESCRYPT "\n", "$y$j9T$"},
-        {"costs are kinds", "a:*:$6$rounds=7000$s$abcdefgh\nb:*:$6$s$abcdefgh\nc:*:$6$t$abcdefgh\n", "$6$"},
-        {"locked users count", "a:*:!" BCRYPT "\n", "$2b$05$"},
-        {"DES", "a:*:abiQ6Ep3EYTHc\n", "DES"},
+        {"no users", "", "$y$j9T$ "},
+        {"only users without a password", "a:*:\nb:*:!\n", "$y$j9T$ "},
+        {"one user", "a:*:" BCRYPT "\n", "$2b$05$ "},
+        {"the dear one among cheap ones", "a:*:$5$s$abcdefgh\nb:*:$5$t$abcdefgh\nc:*:" YESCRYPT "\n", "$5$ $y$j9T$ "},
+        {"costs are kinds", "a:*:$6$rounds=7000$s$abcdefgh\nb:*:$6$s$abcdefgh\nc:*:$6$t$abcdefgh\n",
+         "$6$rounds=7000$ $6$ "},
+        {"locked users count", "a:*:!" BCRYPT "\n", "$2b$05$ "},
+        {"DES", "a:*:abiQ6Ep3EYTHc\nb:*:*\n", "DES "},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char dummy[VC_HASH_FORM_MAX], *file = exact(cases[i].file, strlen(cases[i].file));
-        vc_hash_form_dummy((struct vc_str){.at = file, .len = strlen(cases[i].file)}, dummy);
-        assert_case(cases[i].name, vc_str_eq(vc_hash_form_cost(vc_str_of(dummy)), vc_str_of(cases[i].cost)));
-        assert_case(cases[i].name, strstr(cases[i].file, dummy) == NULL); /* nobody's */
+        static struct vc_hash_kinds k;
+        char costs[256] = "", *file = exact(cases[i].file, strlen(cases[i].file));
+        vc_hash_kinds_read(&k, (struct vc_str){.at = file, .len = strlen(cases[i].file)});
+        assert_case(cases[i].name, !k.more);
+        for (unsigned j = 0; j < k.n; j++) {
+            struct vc_str cost = vc_hash_form_cost(vc_str_of(k.dummy[j]));
+            (void)snprintf(costs + strlen(costs), sizeof(costs) - strlen(costs), "%.*s ", (int)cost.len, cost.at);
+            assert_case(cases[i].name, strstr(cases[i].file, k.dummy[j]) == NULL); /* nobody's */
+            assert_case(cases[i].name, vc_hash_kinds_place(&k, vc_str_of(k.dummy[j])) == j);
+        }
+        assert_case(cases[i].name, strcmp(costs, cases[i].costs) == 0);
         free(file);
     }
+    (void)state;
+}
+
+/* A file with a kind for each user: the most common ones have places, the others stand in for one of their method. */
+static void test_more_kinds_than_places(void **state)
+{
+    static struct vc_hash_kinds k;
+    static char file[65536];
+    size_t n = 0;
+    for (int i = 0; i < 300; i++)
+        n += (size_t)snprintf(file + n, sizeof(file) - n, "u%d:*:$5$rounds=%d$salt$abcdefgh\n", i, 2000 + i);
+    for (int i = 0; i < 3; i++)
+        n += (size_t)snprintf(file + n, sizeof(file) - n, "y%d:*:" YESCRYPT "\n", i);
+    vc_hash_kinds_read(&k, (struct vc_str){.at = file, .len = n});
+    assert_true(k.more);
+    assert_int_equal(k.n, VC_HASH_KINDS_MAX);
+    unsigned near = vc_hash_kinds_place(&k, VC_STR("$5$rounds=9999$salt$abcdefgh"));
+    assert_memory_equal(k.dummy[near], "$5$", 3);
+    assert_int_equal(vc_hash_kinds_place(&k, VC_STR(BCRYPT)), 0);
+
+    n = 0; /* the rarest one goes, though it came first */
+    n += (size_t)snprintf(file + n, sizeof(file) - n, "x:*:" BCRYPT "\n");
+    for (int i = 0; i < 16; i++)
+        n += (size_t)snprintf(file + n, sizeof(file) - n, "u%d:*:$6$rounds=%d$salt$abcdefgh\n", i, 2000 + i / 2);
+    vc_hash_kinds_read(&k, (struct vc_str){.at = file, .len = n});
+    assert_true(k.more);
+    assert_int_equal(k.n, VC_HASH_KINDS_MAX);
+    for (unsigned i = 0; i < k.n; i++)
+        assert_memory_equal(k.dummy[i], "$6$", 3);
+    assert_int_not_equal(vc_hash_kinds_place(&k, VC_STR("$6$rounds=2007$salt$abcdefgh")),
+                         vc_hash_kinds_place(&k, VC_STR("$6$rounds=2006$salt$abcdefgh")));
     (void)state;
 }
 
@@ -82,13 +121,14 @@ static void test_dummy_takes_its_time(void **state)
     static const char *const files[] = {"", "a:*:" BCRYPT "\n", "a:*:" SCRYPT "\n", "a:*:abiQ6Ep3EYTHc\n",
                                         "a:*:$5$saltsalt$KxCq1DYUCTb3tKzKQpX0jvMnJhOeP1ZQwWnHZ8rJ4S3\n"};
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        char dummy[VC_HASH_FORM_MAX];
-        vc_hash_form_dummy(vc_str_of(files[i]), dummy);
-        const char *out = crypt("x", dummy);
+        static struct vc_hash_kinds k;
+        vc_hash_kinds_read(&k, vc_str_of(files[i]));
+        const char *out = crypt("x", k.dummy[0]);
+        assert_int_equal(k.n, 1);
         assert_non_null(out);
         assert_int_not_equal(out[0], '*');
-        assert_int_equal(strlen(out), strlen(dummy));
-        assert_string_not_equal(out, dummy);
+        assert_int_equal(strlen(out), strlen(k.dummy[0]));
+        assert_string_not_equal(out, k.dummy[0]);
     }
     (void)state;
 }
@@ -97,7 +137,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cost),
-        cmocka_unit_test(test_dummy),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_more_kinds_than_places),
         cmocka_unit_test(test_dummy_takes_its_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

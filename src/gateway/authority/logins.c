@@ -337,7 +337,7 @@ void vc_logins_verdict(struct vc_authority *a, struct vc_job *job, enum vc_login
     struct vc_login l = r->login;
     char user[sizeof(l.user)];
     memcpy(user, l.user, sizeof(user)); /* a wrong answer clears it; the event still names it */
-    uint64_t took = vc_authority_now(a) + VC_JOB_S * 1000000000ULL - job->by_ns;
+    uint64_t took = vc_authority_now(a) - job->since_ns;
     if (verdict == VC_LOGIN_RIGHT || verdict == VC_LOGIN_WRONG) {
         a->stats.auth_ns += took;
         a->stats.auth_n++;

@@ -64,18 +64,25 @@ static void read_config(struct vc_authority *a, const struct vc_msg *m, int fd)
                                                .label = vc_str_of(a->conf.groups[i].label)};
 }
 
+static void notice(struct vc_authority *a, enum vc_outcome outcome, const struct vc_fail *fail)
+{
+    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, outcome, 0, 0);
+    e.fail = *fail;
+    vc_authority_emit(a, &e);
+}
+
 static void take_passwords(struct vc_authority *a, int fd)
 {
     struct vc_fail fail = {0};
-    if (vc_passwords_take(&a->passwords, fd, &fail) == 0)
-        return;
-    if (!a->child.started) {
-        a->setup_fail = fail;
-        return;
+    if (vc_passwords_take(&a->passwords, fd, &fail) != 0) {
+        if (a->child.started)
+            notice(a, VC_OUTCOME_FAILED, &fail);
+        else
+            a->setup_fail = fail;
+    } else if (a->passwords.kinds.more) {
+        vc_fail_set(&fail, VC_CAUSE_HASH_KINDS, 0, "more than %d methods and costs", VC_HASH_KINDS_MAX);
+        notice(a, VC_OUTCOME_INFO, &fail);
     }
-    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, 0, 0);
-    e.fail = fail;
-    vc_authority_emit(a, &e);
 }
 
 static void setup(struct vc_child *child, const struct vc_msg *m, int fd)

@@ -23,7 +23,7 @@ static int read_again(struct vc_passwords *p, int fd, struct vc_fail *fail)
     p->bytes = bytes;
     p->len = len;
     p->changed = st.st_mtim;
-    vc_hash_form_dummy((struct vc_str){.at = (const char *)bytes, .len = len}, p->dummy);
+    vc_hash_kinds_read(&p->kinds, (struct vc_str){.at = (const char *)bytes, .len = len});
     return 0;
 }
 
@@ -68,7 +68,7 @@ void vc_passwords_find(const struct vc_passwords *p, struct vc_str name, struct 
     struct vc_ocpasswd_entry e, found = {0};
     enum vc_ocpasswd_line line;
     out->user = (struct vc_login_user){.groups = out->groups};
-    out->hash = vc_str_of(p->dummy);
+    out->hash = (struct vc_str){0};
     while ((line = vc_ocpasswd_next(&rest, &e)) != VC_OCPASSWD_END) {
         if (line == VC_OCPASSWD_ENTRY && vc_str_eq(e.user, name) && !out->user.known) {
             out->user.known = true;

@@ -14,7 +14,7 @@ struct vc_passwords {
     uint8_t *bytes;
     size_t len;
     struct timespec changed;
-    char dummy[VC_HASH_FORM_MAX]; /* for users who do not exist */
+    struct vc_hash_kinds kinds;
 };
 
 #define VC_PASSWORDS_NONE                                                                                              \
@@ -28,7 +28,7 @@ struct vc_passwords {
 struct vc_passwords_user {
     struct vc_login_user user;
     struct vc_str groups[VC_PASSWORDS_GROUPS_MAX];
-    struct vc_str hash; /* to verify against: the user's own, or a dummy's; never empty */
+    struct vc_str hash; /* the user's own; empty: there is none that a password could have */
 };
 
 /** Takes over @fd and reads the file. On failure (-1 with *fail) what was read before stays in force. */

@@ -1,48 +1,22 @@
-/* varco-verifier: computes password hashes, one at a time, and says only whether they agree. It may take long, block or
- * die: then one login is lost, and the authority has waited for nothing. */
-#include "crypto/wipe.h"
+/* varco-verifier: computes password hashes, one question at a time, and says only whether they agree. It may take long,
+ * block or die: then one login is lost, and the authority has waited for nothing. */
 #include "gateway/common/child.h"
+#include "gateway/verifier/hashes.h"
 
-#include <crypt.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static struct vc_child child;
 static struct vc_port authority = VC_PORT_CLOSED;
-
-/** The hash of @password in the form of @hash; equal means right. A form that this system lacks is never equal. */
-static bool verify(const struct vc_bytes *password, const struct vc_bytes *hash)
-{
-    static struct crypt_data data;
-    char phrase[CRYPT_MAX_PASSPHRASE_SIZE + 1], setting[CRYPT_OUTPUT_SIZE];
-    bool ok = false;
-    if (password->len >= sizeof(phrase) || hash->len >= sizeof(setting) || hash->len == 0 ||
-        memchr(password->at, 0, password->len) || memchr(hash->at, 0, hash->len))
-        return false;
-    memcpy(phrase, password->at, password->len);
-    phrase[password->len] = 0;
-    memcpy(setting, hash->at, hash->len);
-    setting[hash->len] = 0;
-    memset(&data, 0, sizeof(data));
-    const char *out = crypt_r(phrase, setting, &data);
-    if (out && out[0] != '*') {
-        size_t len = strlen(out);
-        ok = len == hash->len && vc_same(out, setting, len);
-    }
-    vc_wipe(&data, sizeof(data));
-    vc_wipe(phrase, sizeof(phrase));
-    vc_wipe(setting, sizeof(setting));
-    return ok;
-}
 
 static void on_question(struct vc_port *p, const struct vc_msg *m, int fd)
 {
     (void)fd;
     if (m->type != VC_IPC_VERIFY)
         return;
-    struct vc_msg answer = {.type = VC_IPC_VERDICT,
-                            .VERDICT = {.job = m->VERIFY.job, .ok = verify(&m->VERIFY.password, &m->VERIFY.hash)}};
+    struct vc_msg answer = {
+        .type = VC_IPC_VERDICT,
+        .VERDICT = {.job = m->VERIFY.job,
+                    .ok = vc_hashes_verify(&m->VERIFY.password, &m->VERIFY.hash, &m->VERIFY.beside)}};
     (void)vc_port_send(p, &answer, -1);
 }
 
