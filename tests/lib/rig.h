@@ -267,9 +267,10 @@ RIG_API size_t tun_get(struct rig *r, uint8_t *packet, struct vc_super *super)
     ssize_t n = recv(r->tun, frame, sizeof(frame), MSG_DONTWAIT);
     if (n < 0)
         return 0;
-    assert_true(n > VC_TUN_HDR && vc_tun_hdr_read(frame, super ? super : &unused));
-    memcpy(packet, frame + VC_TUN_HDR, (size_t)n - VC_TUN_HDR);
-    return (size_t)n - VC_TUN_HDR;
+    size_t len = n > VC_TUN_HDR ? (size_t)n - VC_TUN_HDR : 0;
+    assert_true(len > 0 && vc_tun_hdr_read(frame, super ? super : &unused));
+    memcpy(packet, frame + VC_TUN_HDR, len);
+    return len;
 }
 
 RIG_API unsigned tun_drain(struct rig *r)
