@@ -93,7 +93,7 @@ int vc_map_put(struct vc_map *m, const void *key, void *value)
 {
     struct vc_map_slot *s = m->cap ? find(m, key) : NULL;
     if (!s || !s->value) {
-        if (m->n * 4 >= m->cap * 3) {
+        if (!s || m->n * 4 >= m->cap * 3) {
             if (grow(m) != 0)
                 return -1;
             s = find(m, key);
