@@ -76,7 +76,9 @@
     X(OWN,            PORTAL,     TUNNEL,     0,   64,      ADOPTING) \
     X(FORWARD,        TUNNEL,     TUNNEL,     0,   66000,   ALWAYS) \
     X(CLAIM,          TUNNEL,     TUNNEL,     0,   64,      ALWAYS) \
-    X(PACKETS,        TUNNEL,     TUNNEL,     0,   66000,   ALWAYS)
+    X(PACKETS,        TUNNEL,     TUNNEL,     0,   66000,   ALWAYS) \
+    X(RENEW,          PORTAL,     SUPERVISOR, 0,   16,      ALWAYS) \
+    X(LEAVE,          SUPERVISOR, PORTAL,     0,   16,      ALWAYS)
 
 /** The fields of each message: kind, name, largest size (0 where the kind says it).
  *  U8 U16 U32 U64; TEXT (valid UTF-8, no NUL), BYTES, SECRET (wiped behind the reader): views, borrowed until the port's
@@ -88,7 +90,7 @@
 #define VC_MSG_EVENT(F) F(BYTES, event, 4000)                       /* vc_event_pack */
 #define VC_MSG_STORY(F) F(BYTES, event, 4000)                       /* an event on its way to `varcoctl events` */
 #define VC_MSG_PRIVATE_KEY(F) F(U16, number, 0) F(SECRET, pem, 32768)
-#define VC_MSG_PORTAL_SETUP(F) F(U16, index, 0) F(U8, tls_max, 0) F(U32, auth_timeout_s, 0) F(U16, max_connections, 0) \
+#define VC_MSG_PORTAL_SETUP(F) F(U16, index, 0) F(U64, first_login, 0) F(U32, logins_max, 0) F(U8, tls_max, 0) F(U32, auth_timeout_s, 0) F(U16, max_connections, 0) \
     F(U8, hide_groups, 0) F(TEXT, own_label, 256) F(TEXT, pre_banner, 4096) F(TEXT, banner, 4096) F(U64, config_hash, 0) \
     F(BYTES, groups, 51000)                                         /* u16 length and name, u16 length and label, ... */
 #define VC_MSG_PORTAL_CHAIN(F) F(BYTES, chain, 65536)               /* PEM, leaf first */
@@ -147,6 +149,8 @@
     F(BYTES, datagrams, 65536)                                      /* enum vc_worker_at; somebody else has this address */
 #define VC_MSG_CLAIM(F)  F(ENDPOINT, from, 0) F(U8, at, 0)           /* enum vc_worker_at: what is at it, not as believed */
 #define VC_MSG_PACKETS(F) F(BYTES, frame, 65600)                    /* vnet header and super-packet, as read from the TUN */
+#define VC_MSG_RENEW(F)                                             /* it has served its share of logins */
+#define VC_MSG_LEAVE(F)                                             /* its successor serves */
 // clang-format on
 
 enum vc_role {

@@ -244,6 +244,20 @@ def test_a_killed_process_is_replaced(gateway, name, connect):
     client.logout()
 
 
+def test_login_numbers_do_not_come_again(start_gateway):
+    """A portal that was started again counts on: a number names one attempt."""
+    gateway = start_gateway(portal_processes=1)
+    gateway.expected_causes.add("child-died")
+    for _ in range(2):
+        shown(gateway)
+        os.kill(gateway.events("process.started", process="portal")[-1]["pid"], signal.SIGKILL)
+        started = len(gateway.events("process.started", process="portal"))
+        until(lambda n=started: len(gateway.events("process.started", process="portal")) > n, "another portal")
+    shown(gateway)
+    logins = [e["login"] for e in gateway.events("tls.accepted")]
+    assert len(logins) == len(set(logins)) == 3
+
+
 def kill_signer(gateway):
     """Its successor is ready when this returns."""
     gateway.expected_causes.add("child-died")
@@ -335,12 +349,21 @@ def test_nothing_outlives_the_supervisor(start_gateway):
 @pytest.mark.long
 @pytest.mark.limit(300)
 def test_a_portal_is_renewed_after_a_thousand_logins(start_gateway, connect, world, tmp_path):
-    """A taken-over portal sees only what passes through it: after 1 000 logins a fresh process takes its place."""
+    """A taken-over portal sees only what passes through it: after 1 000 logins a fresh process takes its place. That
+    serves before the old one leaves, which still has an idle connection."""
     gateway = start_gateway(portal_processes=1, max_clients=2000, max_same_clients=0)
     before = by_name(gateway)["varco-portal"]
+    idle = tls(gateway)
+    idle.do_handshake()
     load = Wire(world.client(1), tmp_path / "load", gateway, "load", "--count", "1000", "--dtls", "none")
     gateway.wait_event("process.ended", pid=before[0], outcome="ok", seconds=240)
-    until(lambda: by_name(gateway).get("varco-portal", before) != before, "a fresh portal")
+    told = [(e["event"], e["pid"]) for e in gateway.all_events() if e.get("process") == "portal" and "pid" in e]
+    (_, fresh), = [e for e in told if e[0] == "process.started" and e[1] != before[0]]
+    assert told == [("process.started", before[0]), ("process.started", fresh), ("process.ended", before[0])]
+    assert by_name(gateway)["varco-portal"] == [fresh]
+    idle.close()
     connect(gateway, host=2).logout()
+    logins = [e["login"] for e in gateway.events("tls.accepted")]
+    assert len(logins) == len(set(logins))
     load.process.kill()
     load.process.wait()

@@ -18,6 +18,7 @@
 #include <dirent.h>
 
 #define TUNNELS 2
+#define FIRST_LOGIN 7000000001U
 
 struct world {
     struct process p, signer;
@@ -64,8 +65,10 @@ static void start_with(struct world *w, uint16_t max_connections)
     process_go(&w->signer);
 
     process_start(&w->p, VC_ROLE_PORTAL, VC_PORTAL_PROGRAM);
-    m = (struct vc_msg){.type = VC_IPC_PORTAL_SETUP,
-                        .PORTAL_SETUP = {.auth_timeout_s = 240, .max_connections = max_connections}};
+    m = (struct vc_msg){
+        .type = VC_IPC_PORTAL_SETUP,
+        .PORTAL_SETUP = {
+            .first_login = FIRST_LOGIN, .logins_max = 2, .auth_timeout_s = 240, .max_connections = max_connections}};
     process_say(&w->p, w->p.supervisor, VC_ROLE_SUPERVISOR, &m, -1);
     m = (struct vc_msg){.type = VC_IPC_PORTAL_CHAIN,
                         .PORTAL_CHAIN = {.chain = {.at = (uint8_t *)pair.chain, .len = pair.chain_len}}};
@@ -513,13 +516,61 @@ static void two_at_once(void **state)
     stop(&w);
 }
 
+/** A login, from the form on: the authority says yes. Returns the number of the attempt. */
+static uint64_t log_in(struct world *w)
+{
+    static const char xml[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><config-auth client=\"vpn\" type=\"init\" "
+                              "aggregate-auth-version=\"2\"><version who=\"vpn\">v9.01</version>"
+                              "<group-access>https://portal.test</group-access></config-auth>";
+    uint8_t token[VC_TOKEN_LEN] = {4};
+    char request[1024];
+    struct wire_tls *c = dial(w, 13);
+    (void)snprintf(request, sizeof(request),
+                   "POST / HTTP/1.1\r\nHost: portal.test\r\nX-Aggregate-Auth: 1\r\nContent-Length: %zu\r\n\r\n%s",
+                   strlen(xml), xml);
+    ask(c, request);
+    const struct vc_msg *m = process_expect(&w->p, w->authority, VC_ROLE_AUTHORITY, VC_IPC_LOGIN, NULL);
+    const struct vc_msg yes = {
+        .type = VC_IPC_SUCCESS,
+        .SUCCESS = {.conn = m->LOGIN.conn, .session = 5, .token = {.at = token, .len = sizeof(token)}}};
+    process_say(&w->p, w->authority, VC_ROLE_AUTHORITY, &yes, -1);
+    assert_int_equal(status_of(c), 200);
+    wire_tls_free(c);
+    return yes.SUCCESS.conn;
+}
+
+/* After its share of logins it asks for a successor, once, and serves on until it hears that there is one; then it
+ * takes no more, and ends with its last connection. Attempts have numbers from where it was told to begin. */
+static void makes_room(void **state)
+{
+    struct world w;
+    const struct vc_msg leave = {.type = VC_IPC_LEAVE};
+    int status;
+    (void)state;
+    start(&w);
+    assert_int_equal(log_in(&w), FIRST_LOGIN);
+    assert_int_equal(log_in(&w), FIRST_LOGIN + 1);
+    (void)process_expect(&w.p, w.p.supervisor, VC_ROLE_SUPERVISOR, VC_IPC_RENEW, NULL);
+    assert_int_equal(log_in(&w), FIRST_LOGIN + 2);
+    struct wire_tls *last = dial(&w, 13);
+    process_say(&w.p, w.p.supervisor, VC_ROLE_SUPERVISOR, &leave, -1);
+    ask(last, "GET /nothing/here HTTP/1.1\r\nHost: portal.test\r\n\r\n");
+    assert_int_equal(status_of(last), 404);
+    wire_tls_free(last);
+    assert_null(process_hear(&w.p, w.p.supervisor, VC_ROLE_SUPERVISOR, NULL)); /* no second RENEW: it ends */
+    assert_int_equal(waitpid(w.p.pid, &status, 0), w.p.pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == VC_CHILD_RENEWED);
+    w.p.pid = 0;
+    stop(&w);
+}
+
 int main(void)
 {
     make_pair();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_order),      cmocka_unit_test(tunnel_dies),    cmocka_unit_test(not_adopted),
         cmocka_unit_test(silent_tunnel), cmocka_unit_test(authority_dies), cmocka_unit_test(portal_dies),
-        cmocka_unit_test(full),          cmocka_unit_test(two_at_once),
+        cmocka_unit_test(full),          cmocka_unit_test(two_at_once),    cmocka_unit_test(makes_room),
     };
     int failed = cmocka_run_group_tests_name("sim/portal", tests, NULL, NULL);
     free(pair.chain);

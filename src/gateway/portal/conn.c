@@ -451,7 +451,7 @@ static void begin(struct vc_portal *p, int fd, const struct vc_endpoint *source,
                           .tls = tls,
                           .half_open = true,
                           .place = place};
-    p->next_id += VC_PORTAL_TUNNELS_MAX; /* portals count in steps, each from its own index: ids are the gateway's */
+    p->next_id++;
     c->deadline.owner = c;
     vc_tls_conn_set_owner(tls, c);
     if (vc_map_put(&p->by_id, &c->id, c) != 0) {

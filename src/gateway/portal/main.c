@@ -165,7 +165,8 @@ static void take_setup(struct vc_portal *p, const struct vc_msg *m)
         if (!r.bad)
             p->policy.n_groups++;
     }
-    p->next_id = (uint64_t)p->index + VC_PORTAL_TUNNELS_MAX;
+    p->next_id = m->PORTAL_SETUP.first_login;
+    p->logins_max = m->PORTAL_SETUP.logins_max;
 }
 
 /** The certificate to show from now on: at the start, and when its files were replaced. */
@@ -193,6 +194,14 @@ static int use_chain(struct vc_portal *p, const struct vc_bytes *pem, struct vc_
     return p->tls ? 0 : -1;
 }
 
+static void leave(struct vc_portal *p)
+{
+    p->leaving_ns = p->child.loop.now_ns + VC_PORTAL_LEAVING_S * 1000000000ULL;
+    p->accepting = false;
+    p->accept_again_ns = 0;
+    vc_watch_set(&p->listen_watch, false, false);
+}
+
 static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
 {
     struct vc_portal *p = child->owner;
@@ -214,6 +223,9 @@ static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
             vc_half_open_init(&p->half_open, places, p->index);
         break;
     }
+    case VC_IPC_LEAVE:
+        leave(p);
+        break;
     case VC_IPC_LISTENER:
         p->listener = fd;
         fd = -1;
@@ -256,14 +268,14 @@ static uint64_t due(void *owner)
     return p->accept_again_ns != 0 && p->accept_again_ns < d ? p->accept_again_ns : d;
 }
 
-/** After so many logins the process makes room for a fresh one: the supervisor starts it when this one has ended. */
+/** After so many logins the process makes room for a fresh one: it serves until that does, then sees its last
+ *  connections off. */
 static void renew(struct vc_portal *p, uint64_t now_ns)
 {
-    if (p->leaving_ns == 0 && p->logins >= VC_PORTAL_LOGINS_MAX) {
-        p->leaving_ns = now_ns + VC_PORTAL_LEAVING_S * 1000000000ULL;
-        p->accepting = false;
-        p->accept_again_ns = 0;
-        vc_watch_set(&p->listen_watch, false, false);
+    if (!p->asked_renewal && p->logins >= p->logins_max) {
+        const struct vc_msg m = {.type = VC_IPC_RENEW};
+        p->asked_renewal = true;
+        (void)vc_port_send(&p->child.supervisor, &m, -1);
     }
     if (p->leaving_ns != 0 && (p->by_id.n == 0 || p->leaving_ns <= now_ns)) {
         vc_port_flush(&p->child.supervisor, 500);

@@ -25,7 +25,6 @@
 #define VC_PORTAL_ADOPT_S 5   /* of a tunnel process */
 #define VC_PORTAL_CLOSING_S 5
 #define VC_PORTAL_REQUESTS_MAX 100
-#define VC_PORTAL_LOGINS_MAX 1000 /* then a fresh process takes its place: what was taken over sees little */
 #define VC_PORTAL_LEAVING_S                                                                                            \
     10 /* for what is under way; a login goes on over another connection: the authority knows it */
 
@@ -39,6 +38,8 @@ struct vc_portal {
     struct vc_watch listen_watch;
     bool accepting;
     unsigned logins;
+    unsigned logins_max; /* then a fresh process takes its place: what was taken over sees little */
+    bool asked_renewal;
     uint64_t leaving_ns;      /* no new connections; ends with its last one, or then; 0: serves */
     uint64_t accept_again_ns; /* out of fds: when to try again; 0: no pause */
 

@@ -17,6 +17,8 @@ static const struct {
     {VC_ROLE_AUTHORITY, VC_ROLE_VERIFIER}, {VC_ROLE_AUTHORITY, VC_ROLE_TUNNEL}, {VC_ROLE_TUNNEL, VC_ROLE_TUNNEL},
 };
 
+#define LEAVE_S 15 /* a process that was succeeded ends sooner by itself */
+
 int vc_children_init(struct vc_children *cs, struct vc_loop *loop, const struct vc_children_ops *ops, void *owner,
                      struct vc_fail *fail)
 {
@@ -52,6 +54,12 @@ void vc_children_add(struct vc_children *cs, enum vc_role role, uint16_t index)
         cs->all[cs->n++] = (struct vc_child_process){.role = role, .index = index, .port = VC_PORT_CLOSED};
 }
 
+void vc_children_add_spare(struct vc_children *cs, enum vc_role role, uint16_t index)
+{
+    vc_children_add(cs, role, index);
+    cs->all[cs->n - 1].spare = true;
+}
+
 struct vc_child_process *vc_children_find(struct vc_children *cs, enum vc_role role, uint16_t index)
 {
     for (unsigned i = 0; i < cs->n; i++) {
@@ -61,6 +69,43 @@ struct vc_child_process *vc_children_find(struct vc_children *cs, enum vc_role r
     return NULL;
 }
 
+/** The successor serves: whom it replaces may go. */
+static void take_over(struct vc_child_process *c)
+{
+    const struct vc_msg leave = {.type = VC_IPC_LEAVE};
+    struct vc_child_process *before = c->replaces;
+    c->replaces = NULL;
+    before->asks = false;
+    before->leaving = true;
+    before->leave_by_ns = vc_clock_mono_ns() + LEAVE_S * 1000000000ULL;
+    (void)vc_port_send(&before->port, &leave, -1);
+}
+
+static struct vc_child_process *successor_of(struct vc_children *cs, const struct vc_child_process *c)
+{
+    for (unsigned i = 0; i < cs->n; i++) {
+        if (cs->all[i].replaces == c)
+            return &cs->all[i];
+    }
+    return NULL;
+}
+
+/** Who asked gets a successor where there is room for one. */
+static void renew(struct vc_children *cs, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < cs->n; i++) {
+        struct vc_child_process *c = &cs->all[i];
+        for (unsigned k = 0; k < cs->n && c->asks && !successor_of(cs, c); k++) {
+            struct vc_child_process *room = &cs->all[k];
+            if (!room->spare || room->role != c->role)
+                continue;
+            room->spare = false;
+            room->replaces = c;
+            room->restart_ns = now_ns;
+        }
+    }
+}
+
 static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
 {
     struct vc_children *cs = p->owner;
@@ -68,6 +113,12 @@ static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
     if (m->type == VC_IPC_READY && !c->ready) {
         c->ready = true;
         cs->ops->ready(cs->owner, c);
+        if (c->replaces)
+            take_over(c);
+        return;
+    }
+    if (m->type == VC_IPC_RENEW) {
+        c->asks = !c->leaving;
         return;
     }
     cs->ops->message(cs->owner, c, m, fd);
@@ -78,7 +129,7 @@ static void on_lost(struct vc_port *p, bool malformed)
     struct vc_children *cs = p->owner;
     struct vc_child_process *c = vc_children_find(cs, p->peer, p->index);
     struct vc_fail fail = {0};
-    if (c->pid <= 0 || cs->stopping)
+    if (c->pid <= 0 || cs->stopping || (c->leaving && !malformed))
         return;
     if (malformed) {
         vc_fail_set(&fail, VC_CAUSE_IPC_MALFORMED, 0, "a malformed message");
@@ -121,7 +172,7 @@ static int spawn(struct vc_children *cs, struct vc_child_process *c, struct vc_f
         return -1;
     }
     c->pid = pid;
-    c->ready = c->told_stop = c->killed = false;
+    c->ready = c->told_stop = c->killed = c->asks = c->leaving = false;
     c->restart_ns = 0;
     c->started_ns = vc_clock_mono_ns();
     vc_port_open(&c->port, cs->loop, pair[0], VC_ROLE_SUPERVISOR, c->role, c->index, on_message, on_lost, cs);
@@ -172,11 +223,13 @@ static void send_start(struct vc_child_process *c)
 int vc_children_start(struct vc_children *cs, struct vc_fail *fail)
 {
     for (unsigned i = 0; i < cs->n; i++) {
-        if (spawn(cs, &cs->all[i], fail) != 0 || wire(cs, &cs->all[i], i, fail) != 0)
+        if (!cs->all[i].spare && (spawn(cs, &cs->all[i], fail) != 0 || wire(cs, &cs->all[i], i, fail) != 0))
             return -1;
     }
-    for (unsigned i = 0; i < cs->n; i++)
-        send_start(&cs->all[i]);
+    for (unsigned i = 0; i < cs->n; i++) {
+        if (!cs->all[i].spare)
+            send_start(&cs->all[i]);
+    }
     return 0;
 }
 
@@ -196,7 +249,12 @@ void vc_children_reap(struct vc_children *cs)
         cs->ops->ended(cs->owner, c, status);
         c->pid = 0;
         c->ready = false;
-        if (!cs->stopping)
+        struct vc_child_process *successor = successor_of(cs, c);
+        if (successor)
+            successor->replaces = NULL;
+        c->spare = c->leaving || successor;
+        c->asks = c->leaving = false;
+        if (!cs->stopping && !c->spare)
             c->restart_ns = vc_clock_mono_ns() + pause_ns(c, young);
     }
 }
@@ -205,17 +263,24 @@ uint64_t vc_children_due(const struct vc_children *cs)
 {
     uint64_t due = UINT64_MAX;
     for (unsigned i = 0; i < cs->n; i++) {
-        if (cs->all[i].restart_ns != 0 && cs->all[i].restart_ns < due)
-            due = cs->all[i].restart_ns;
+        const struct vc_child_process *c = &cs->all[i];
+        if (c->restart_ns != 0 && c->restart_ns < due)
+            due = c->restart_ns;
+        if (c->leaving && !c->killed && c->leave_by_ns < due)
+            due = c->leave_by_ns;
     }
     return due;
 }
 
 void vc_children_tick(struct vc_children *cs, uint64_t now_ns)
 {
+    if (!cs->stopping)
+        renew(cs, now_ns);
     for (unsigned i = 0; i < cs->n && !cs->stopping; i++) {
         struct vc_fail fail = {0};
         struct vc_child_process *c = &cs->all[i];
+        if (c->leaving && !c->killed && c->leave_by_ns <= now_ns)
+            kill_it(c);
         if (c->restart_ns == 0 || c->restart_ns > now_ns)
             continue;
         if (spawn(cs, c, &fail) != 0 || wire(cs, c, cs->n, &fail) != 0) {
@@ -235,7 +300,7 @@ void vc_children_tick(struct vc_children *cs, uint64_t now_ns)
 bool vc_children_all_ready(const struct vc_children *cs)
 {
     for (unsigned i = 0; i < cs->n; i++) {
-        if (!cs->all[i].ready)
+        if (!cs->all[i].ready && !cs->all[i].spare)
             return false;
     }
     return true;

@@ -28,7 +28,12 @@ struct vc_children {
         bool killed; /* by us, for a reason that was told */
         uint64_t started_ns;
         uint64_t restart_ns; /* 0, or when to start it again */
-        unsigned n_failed;   /* starts in a row that came to nothing because of what it needs */
+        bool spare;          /* not wanted now: room for a successor of one of its role */
+        bool asks;           /* it asks for a successor */
+        bool leaving;        /* the successor serves: it ends by itself, or is killed */
+        uint64_t leave_by_ns;
+        struct vc_child_process *replaces; /* whom it succeeds, until it is ready */
+        unsigned n_failed;                 /* starts in a row that came to nothing because of what it needs */
     } all[VC_CHILDREN_MAX];
 };
 
@@ -48,8 +53,11 @@ struct vc_children_ops {
 /** Finds the programs: `libexec/` beside the running program, else the installed place. */
 int vc_children_init(struct vc_children *cs, struct vc_loop *loop, const struct vc_children_ops *ops, void *owner,
                      struct vc_fail *fail);
-/** Adds one to the table; vc_children_start starts all that were added and wires them. */
+/** Adds one to the table; vc_children_start starts all that were added and wires them, but for spares. */
 void vc_children_add(struct vc_children *cs, enum vc_role role, uint16_t index);
+/** Adds room for one more, which is started when one of the role asks for a successor: that one serves until the
+ *  successor is ready, and its place is the spare one then. One renewal of a role at a time for each spare. */
+void vc_children_add_spare(struct vc_children *cs, enum vc_role role, uint16_t index);
 int vc_children_start(struct vc_children *cs, struct vc_fail *fail);
 /** After SIGCHLD. */
 void vc_children_reap(struct vc_children *cs);

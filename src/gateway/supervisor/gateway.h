@@ -46,6 +46,7 @@ struct vc_gateway {
     struct vc_firewall firewall;
 
     struct vc_children children;
+    uint64_t portal_lives; /* portals started so far */
     bool told_up, story, stopping;
     uint64_t story_lost; /* events that the authority did not take */
     uint64_t stop_by_ns;

@@ -296,8 +296,12 @@ int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail)
         vc_children_add(&g->children, VC_ROLE_VERIFIER, (uint16_t)i);
     for (unsigned i = 0; i < g->n_tunnels; i++)
         vc_children_add(&g->children, VC_ROLE_TUNNEL, (uint16_t)i);
-    for (unsigned i = 0; i < count_or(g->conf.portal_processes, cpus); i++)
+    unsigned n_portals = count_or(g->conf.portal_processes, cpus);
+    if (n_portals == VC_PER_ROLE_MAX) /* one place is for a successor */
+        n_portals--;
+    for (unsigned i = 0; i < n_portals; i++)
         vc_children_add(&g->children, VC_ROLE_PORTAL, (uint16_t)i);
+    vc_children_add_spare(&g->children, VC_ROLE_PORTAL, (uint16_t)n_portals);
     return 0;
 }
 

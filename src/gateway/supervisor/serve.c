@@ -17,8 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PASSWORDS_NS 5000000000ULL /* between two looks at the password file, beside inotify */
-#define STOP_S 5                   /* clients are told, processes end; then they are killed */
+#define PASSWORDS_NS 5000000000ULL  /* between two looks at the password file, beside inotify */
+#define PORTAL_LOGINS 1000U         /* and a little more for some, so that not all are renewed at the same time */
+#define LOGINS_A_LIFE 1000000000ULL /* login numbers: no two portals give the same, whoever they succeed */
+#define STOP_S 5                    /* clients are told, processes end; then they are killed */
 
 /** On its way to whoever runs `varcoctl events`. False: it is lost. */
 static bool tell_story(struct vc_gateway *g, const struct vc_event *e)
@@ -206,6 +208,8 @@ static int setup_portal(struct vc_gateway *g, struct vc_child_process *c)
     }
     struct vc_msg m = {.type = VC_IPC_PORTAL_SETUP,
                        .PORTAL_SETUP = {.index = c->index,
+                                        .first_login = ++g->portal_lives * LOGINS_A_LIFE + 1,
+                                        .logins_max = PORTAL_LOGINS + c->index % 8 * (PORTAL_LOGINS / 20),
                                         .tls_max = (uint8_t)g->conf.tls_max,
                                         .auth_timeout_s = g->conf.auth_timeout_s,
                                         .max_connections = 512,
@@ -384,7 +388,7 @@ static void ready(void *owner, struct vc_child_process *c)
 static bool in_order(const struct vc_gateway *g, const struct vc_child_process *c, int status)
 {
     if (WIFEXITED(status))
-        return WEXITSTATUS(status) == VC_CHILD_RENEWED || (g->stopping && WEXITSTATUS(status) == 0);
+        return (c->leaving && WEXITSTATUS(status) == VC_CHILD_RENEWED) || (g->stopping && WEXITSTATUS(status) == 0);
     return c->killed && WTERMSIG(status) == SIGKILL;
 }
 
