@@ -40,7 +40,7 @@ enum vc_next {
     X(NO_OFFLOAD,          PROCESS,  NONE,      "the kernel lacks an offload: packets cost more here, nothing else changes") \
     X(NO_FORWARDING,       PROCESS,  NONE,      "IP forwarding is off: packets reach this host only; set the sysctl, or nat = true for IPv4") \
     X(NO_DTLS,             PROCESS,  NONE,      "no udp-port in the configuration: clients get no DTLS and stay on TLS") \
-    X(CONTROL_REFUSED,     PROCESS,  STOP,      "only root and the gateway's own user may use the control socket") \
+    X(CONTROL_REFUSED,     PROCESS,  STOP,      "only root, and who started the gateway, may use the control socket") \
     X(HASH_KINDS,          PROCESS,  NONE,      "the password file has hashes of many kinds: the time of an answer may tell who exists; set old passwords anew") \
     X(TLS_HANDSHAKE,       TLS,      STOP,      "the TLS handshake failed: see the detail for the side that ended it") \
     X(TLS_NO_SHARED_SUITE, TLS,      STOP,      "client and gateway have no cipher suite in common: the client offers only legacy ones") \

@@ -2,6 +2,7 @@
 import json
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -85,11 +86,25 @@ def test_exit_codes(start_gateway, words, code):
     assert done.returncode == code
 
 
-def test_only_root_may_use_the_socket(start_gateway):
+@pytest.mark.varcod_only("its users")
+@pytest.mark.parametrize("uid", [64001, 64002, 12345], ids=["signer, authority, verifiers", "portals, tunnels", "nobody"])
+def test_only_root_may_use_the_socket(start_gateway, uid):
+    """Not one of the gateway's own processes either, taken over; and the socket's mode is not the only lock."""
     g = start_gateway()
-    done = subprocess.run(["setpriv", "--reuid", "64002", "--clear-groups", *g.control_command(), "show", "status"],
-                          capture_output=True, check=False)
-    assert done.returncode == 1
+    path = Path(g.socket)
+    assert (path.stat().st_uid, stat.S_IMODE(path.stat().st_mode)) == (0, 0o600)
+
+    def ask():
+        return subprocess.run(["setpriv", f"--reuid={uid}", "--clear-groups", *g.control_command(), "show", "status"],
+                              capture_output=True, text=True, check=False)
+
+    assert ask().returncode == 1
+    assert not g.events("process.control", cause="control-refused")
+    path.chmod(0o666)
+    done = ask()
+    assert done.returncode == 1 and "Status" not in done.stdout
+    g.wait_event("process.control", cause="control-refused")
+    assert g.show("status")["Status"] == "online"
 
 
 @pytest.mark.varcod_only("a command of ours")

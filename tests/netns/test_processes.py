@@ -177,10 +177,12 @@ def test_no_process_reaches_into_another(gateway):
     for pid, (may_kill, may_trace) in attempt(64002, everybody).items():
         assert not may_trace, names[pid]
         assert may_kill == (names[pid] in ("varco-portal", "varco-tunnel")), names[pid]
+    # design: signer, authority and verifiers share a user; what they can do to each other is to end, and be restarted
     for pid, (may_kill, may_trace) in attempt(64001, everybody).items():
         assert not may_trace, names[pid]
-        if names[pid] in ("varcod", "varco-portal", "varco-tunnel"):
-            assert not may_kill, names[pid]
+        assert may_kill == (names[pid] in ("varco-signer", "varco-authority", "varco-verifier")), names[pid]
+    for pid, (may_kill, may_trace) in attempt(12345, everybody).items():
+        assert not may_kill and not may_trace, names[pid]
 
 
 def tls(gateway, timeout=20):

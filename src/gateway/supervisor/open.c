@@ -281,9 +281,6 @@ int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail)
         g->control = vc_place_listen(&g->place, fail);
         if (g->control < 0)
             return -1;
-        /* the authority's own user may ask too */
-        if (!g->keep_ids && lchown(g->place.control, g->authority_uid, g->authority_gid) != 0)
-            return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "%s", g->place.control);
     }
     g->n_tunnels = count_or(g->conf.tunnel_processes, cpus);
     vc_random(g->cookie_key, sizeof(g->cookie_key));
