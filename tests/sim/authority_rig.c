@@ -505,6 +505,16 @@ void rig_up(struct rig *r, const struct rig_grant *g)
     rig_send(r->tunnel[g->tunnel], VC_ROLE_TUNNEL, &m, -1);
 }
 
+void rig_up_refused(struct rig *r, uint16_t tunnel, uint64_t session, uint32_t generation)
+{
+    const struct vc_msg up = {.type = VC_IPC_UP, .UP = {.session = session, .generation = generation}};
+    rig_send(r->tunnel[tunnel], VC_ROLE_TUNNEL, &up, -1);
+    const struct vc_msg *m = rig_next(r, r->tunnel[tunnel], VC_IPC_CLOSE);
+    assert_int_equal(m->CLOSE.session, session);
+    assert_int_equal(m->CLOSE.generation, generation);
+    assert_int_equal(m->CLOSE.how, VC_CLOSE_QUIET);
+}
+
 void rig_up_routed(struct rig *r, const struct rig_grant *g)
 {
     rig_up(r, g);

@@ -86,6 +86,8 @@ void rig_connect(struct rig *r, uint64_t conn, const struct rig_session *s, stru
 /** CONNECT that is denied: its status. */
 unsigned rig_denied(struct rig *r, uint64_t conn, const uint8_t token[32]);
 void rig_up(struct rig *r, const struct rig_grant *g);
+/** A tunnel process says UP of what it has no right to, and is told to close it. */
+void rig_up_refused(struct rig *r, uint16_t tunnel, uint64_t session, uint32_t generation);
 /** UP, and the route that all tunnel processes hear of. */
 void rig_up_routed(struct rig *r, const struct rig_grant *g);
 void rig_down(struct rig *r, const struct rig_grant *g, enum vc_down_how how, enum vc_cause cause, uint64_t rx,

@@ -1,6 +1,7 @@
 /* The authority and its store: what one life leaves for the next, on good disks and on full ones. */
 #include "authority_rig.h"
 
+#include "crypto/hash.h"
 #include "gateway/authority/store.h"
 #include "proto/login_gateway.h"
 
@@ -155,6 +156,89 @@ static void test_an_address_of_changed_pools(void **state)
     (void)state;
 }
 
+/* ---- tunnels that outlive the authority ---- */
+
+/* A tunnel process, taken over, gets no session of another one by saying that it has it; nor a later number. */
+static void test_only_who_had_it_gets_it_back(void **state)
+{
+    struct rig_grant g, again;
+    rig_open(&rig, "");
+    rig_start(&rig);
+    struct rig_session s = rig_success(&rig, 64, "alice");
+    rig_connect(&rig, 65, &s, &g);
+    rig_up_routed(&rig, &g);
+    rig_kill(&rig);
+    rig_start(&rig);
+    uint16_t other = g.tunnel == 0;
+    rig_up_refused(&rig, other, s.id, g.generation);
+    rig_up_refused(&rig, other, s.id, UINT32_MAX);
+    rig_up_refused(&rig, g.tunnel, s.id, g.generation + 1);
+    rig_nothing(&rig, rig.tunnel[other]);
+    rig_up_routed(&rig, &g);
+    rig_up_refused(&rig, other, s.id, g.generation);
+    rig_connect(&rig, 66, &s, &again);
+    assert_int_equal(again.generation, g.generation + 1);
+    assert_int_equal(again.tunnel, g.tunnel);
+    rig_kill(&rig);
+    rig_start(&rig);
+    rig_new_tunnel(&rig, g.tunnel); /* a fresh one in its place has inherited nothing */
+    rig_nothing(&rig, rig.portal);
+    rig_up_refused(&rig, g.tunnel, s.id, g.generation);
+    rig_up_refused(&rig, g.tunnel, s.id, again.generation);
+    (void)state;
+}
+
+/* The authority dies between grant and UP: neither the tunnel that was up nor the one on the way is lost. */
+static void test_a_grant_outlives_the_authority(void **state)
+{
+    struct rig_grant g, again, third;
+    rig_open(&rig, "");
+    rig_start(&rig);
+    struct rig_session s = rig_success(&rig, 64, "alice");
+    rig_connect(&rig, 65, &s, &g);
+    rig_kill(&rig);
+    rig_start(&rig);
+    rig_up_routed(&rig, &g);
+    rig_connect(&rig, 66, &s, &again);
+    rig_kill(&rig);
+    rig_start(&rig);
+    rig_up(&rig, &g);
+    for (int i = 0; i < TUNNELS; i++)
+        assert_int_equal(rig_next(&rig, rig.tunnel[i], VC_IPC_ROUTE)->ROUTE.owner, g.tunnel);
+    rig_up_routed(&rig, &again);
+    rig_up_refused(&rig, g.tunnel, s.id, g.generation);
+    rig_connect(&rig, 67, &s, &third);
+    assert_int_equal(third.generation, again.generation + 1);
+    (void)state;
+}
+
+/* A number is never used twice, whatever the store says: the last one there is ends the session's life. */
+static void test_the_last_generation(void **state)
+{
+    static const uint8_t token[32] = "a token of thirty-two characters";
+    const struct vc_piece piece = {token, sizeof(token)};
+    uint8_t hash[VC_HASH_MAX];
+    struct vc_fail fail = {0};
+    rig_open(&rig, "");
+    struct vc_store *s = open_store();
+    struct vc_store_row row = row_of(1, (int64_t)time(NULL) + 200, (struct vc_ip){0});
+    assert_int_equal(vc_hash(VC_HASH_SHA256, &piece, 1, hash), 0);
+    memcpy(row.token_hash, hash, sizeof(row.token_hash));
+    row.process = 0xffff;
+    row.generation = UINT32_MAX - 1;
+    assert_int_equal(vc_store_put(s, &row, &fail), 0);
+    vc_store_close(s);
+    rig_start(&rig);
+    struct rig_session one = {.id = 1};
+    struct rig_grant g;
+    memcpy(one.token, token, sizeof(token));
+    rig_connect(&rig, 64, &one, &g);
+    assert_int_equal(g.generation, UINT32_MAX);
+    assert_int_equal(rig_denied(&rig, 65, token), 401);
+    rig_event(&rig, VC_EVENT_CSTP_REFUSED, VC_CAUSE_COOKIE_EXPIRED);
+    (void)state;
+}
+
 /* ---- full disks ---- */
 
 /* What could not be written is written when the disk works again, though the next write was another session's. */
@@ -280,6 +364,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_expired_rows_free_their_addresses, end),
         cmocka_unit_test_teardown(test_an_address_of_changed_pools, end),
+        cmocka_unit_test_teardown(test_only_who_had_it_gets_it_back, end),
+        cmocka_unit_test_teardown(test_a_grant_outlives_the_authority, end),
+        cmocka_unit_test_teardown(test_the_last_generation, end),
         cmocka_unit_test_teardown(test_every_change_is_written_in_the_end, end),
         cmocka_unit_test_teardown(test_ended_tokens_stay_ended, end),
         cmocka_unit_test_teardown(test_an_end_needs_no_room, end),

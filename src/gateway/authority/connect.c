@@ -309,6 +309,10 @@ void vc_connect_question(struct vc_authority *a, uint16_t portal, const struct v
         return;
     }
     struct vc_member *member = find(a, &m->CONNECT.token, &why);
+    if (member && member->generation == UINT32_MAX) { /* no number may come twice */
+        member = NULL;
+        why = VC_CAUSE_COOKIE_EXPIRED;
+    }
     if (!member) {
         fail.cause = why;
         deny(a, portal, m, NULL, 401, "Log in again", &fail);

@@ -30,7 +30,7 @@ struct vc_member *vc_members_add(struct vc_members *ms, uint64_t id, const uint8
         return NULL;
     m->id = id;
     m->end_ns = m->wait_ns = UINT64_MAX;
-    m->live.process = m->pending.process = VC_NO_TUNNEL;
+    m->live.process = m->pending.process = m->outlived.process = VC_NO_TUNNEL;
     m->due.owner = m;
     memcpy(m->token_hash, token_hash, sizeof(m->token_hash));
     if (vc_map_put(&ms->by_id, &id, m) == 0 && vc_map_put(&ms->by_token, token_hash, m) == 0 &&

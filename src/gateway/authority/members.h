@@ -38,11 +38,11 @@ struct vc_member {
     struct vc_ip v4, v6;
     uint8_t v6_len;
     bool leased, connected_once;
-    bool restored; /* from the store: its tunnel, if one lives, has yet to say so */
-    bool dirty;    /* the store has not its last change */
+    bool dirty; /* the store has not its last change */
     enum vc_cause end_cause;
     uint32_t generation; /* of the last grant */
     struct vc_member_tunnel pending, live;
+    struct vc_member_tunnel outlived; /* by the store it was up when we died: if it lives, it has yet to say so */
     uint64_t up_ns;
     int64_t up_s;
     uint64_t rx_bytes, tx_bytes; /* of tunnels that are over */

@@ -52,6 +52,8 @@ static struct vc_store_row row_of(const struct vc_authority *a, const struct vc_
                                .v4 = m->v4,
                                .v6 = m->v6,
                                .generation = m->generation,
+                               .process = t->process,
+                               .up = m->live.generation,
                                .rx_bytes = m->rx_bytes,
                                .tx_bytes = m->tx_bytes};
     memcpy(row.token_hash, m->token_hash, sizeof(row.token_hash));
@@ -279,6 +281,24 @@ struct loading {
     bool over;              /* there are rows that are of no use any more */
 };
 
+/** The tunnels that our last life knew of, in the one process that they were in; nobody else has a claim. */
+static void recall_tunnels(struct vc_member *m, const struct vc_store_row *row, uint64_t now_ns)
+{
+    struct vc_member_tunnel t = {
+        .generation = row->generation, .process = row->process, .dtls_id_len = sizeof(t.dtls_id)};
+    memcpy(t.dtls_id, row->dtls_id, sizeof(t.dtls_id));
+    if (row->process >= VC_AUTHORITY_PEERS_MAX)
+        return;
+    if (row->up == row->generation) {
+        m->outlived = t;
+        return;
+    }
+    if (row->up != 0)
+        m->outlived = (struct vc_member_tunnel){.generation = row->up, .process = row->process};
+    m->pending = t; /* its client may be on the way to it */
+    m->pending_ns = now_ns + VC_PENDING_S * NS;
+}
+
 /** Remaining lifetimes are computed here, once: afterwards the wall clock may do what it likes. */
 static int load_row(void *arg, const struct vc_store_row *row)
 {
@@ -312,8 +332,7 @@ static int load_row(void *arg, const struct vc_store_row *row)
     m->wait_ns = now + waits * NS;
     m->generation = row->generation;
     m->connected_once = row->generation > 0;
-    m->restored = row->waits_s == 0;
-    memcpy(m->live.dtls_id, row->dtls_id, sizeof(m->live.dtls_id));
+    recall_tunnels(m, row, now);
     m->rx_bytes = row->rx_bytes;
     m->tx_bytes = row->tx_bytes;
     bool has_lease = row->v4.family != VC_FAMILY_NONE || row->v6.family != VC_FAMILY_NONE;

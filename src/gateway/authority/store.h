@@ -22,7 +22,9 @@ struct vc_store_row {
     int64_t ends_s;  /* session-timeout; 0: none */
     int64_t waits_s; /* the token is good until then; 0: a tunnel was up */
     struct vc_ip v4, v6;
-    uint32_t generation;
+    uint32_t generation; /* of the last grant, and the tunnel process that got it */
+    uint16_t process;
+    uint32_t up;         /* generation of the tunnel that was up, in the same process; 0: none */
     uint8_t dtls_id[32]; /* public: it stands in the ClientHello */
     uint64_t rx_bytes, tx_bytes;
 };

@@ -53,6 +53,8 @@ static struct vc_store_row row_of(uint64_t id, const char *v4)
                              .ends_s = 2000,
                              .waits_s = 1500,
                              .generation = 7,
+                             .process = 3,
+                             .up = 6,
                              .rx_bytes = 1ULL << 40,
                              .tx_bytes = 5};
     memset(r.token_hash, (int)id, sizeof(r.token_hash));
@@ -205,7 +207,7 @@ static void test_refused(void **state)
     vc_store_close(open_store());
     sql("PRAGMA user_version = 99");
     refused("a newer version");
-    sql("PRAGMA user_version = 1");
+    sql("PRAGMA user_version = 2");
 
     s = open_store();
     refused("in use");
@@ -229,12 +231,40 @@ static void test_refused(void **state)
     (void)state;
 }
 
+/* What the first version wrote: its sessions are kept, and no process has a claim to them. */
+static void test_version_1(void **state)
+{
+    struct vc_fail fail = {0};
+    struct loaded l;
+    sql("CREATE TABLE sessions("
+        " id INTEGER PRIMARY KEY AUTOINCREMENT, token_hash BLOB NOT NULL UNIQUE, user TEXT NOT NULL, grp TEXT NOT NULL,"
+        " agent TEXT NOT NULL, source TEXT NOT NULL, created_s INTEGER NOT NULL, ends_s INTEGER NOT NULL,"
+        " waits_s INTEGER NOT NULL, v4 TEXT UNIQUE, v6 TEXT UNIQUE, generation INTEGER NOT NULL, dtls_id BLOB NOT NULL,"
+        " rx_bytes INTEGER NOT NULL, tx_bytes INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE gateway(one INTEGER PRIMARY KEY CHECK (one = 1), alive_s INTEGER NOT NULL) STRICT;"
+        "INSERT INTO sessions VALUES(5, zeroblob(32), 'u', 'g', 'a', '10.0.0.1', 1, 1, 0, NULL, NULL, 9, zeroblob(32), "
+        "1, 2);"
+        "PRAGMA user_version = 1;");
+    struct vc_store *s = open_store();
+    load(s, &l);
+    assert_int_equal(l.n, 1);
+    assert_int_equal(l.rows[0].generation, 9);
+    assert_int_equal(l.rows[0].tx_bytes, 2);
+    assert_int_equal(l.rows[0].process, 0xffff);
+    assert_int_equal(l.rows[0].up, 0);
+    struct vc_store_row a = row_of(6, "10.0.0.2");
+    assert_int_equal(vc_store_put(s, &a, &fail), 0);
+    vc_store_close(s);
+    vc_store_close(open_store()); /* and once is enough */
+    (void)state;
+}
+
 static void test_malformed_row(void **state)
 {
     struct vc_fail fail = {0};
     struct loaded l = {0};
     vc_store_close(open_store());
-    sql("INSERT INTO sessions VALUES(5, x'00', 'u', 'g', 'a', '10.0.0.1', 1, 1, 1, NULL, NULL, 1, x'00', 0, 0)");
+    sql("INSERT INTO sessions VALUES(5, x'00', 'u', 'g', 'a', '10.0.0.1', 1, 1, 1, NULL, NULL, 1, x'00', 0, 0, 1, 1)");
     struct vc_store *s = open_store();
     assert_int_equal(vc_store_load(s, take, &l, &fail), -1);
     assert_int_equal(fail.cause, VC_CAUSE_STORE);
@@ -334,6 +364,7 @@ int main(void)
         cmocka_unit_test_teardown(test_round_trip, clean),
         cmocka_unit_test_teardown(test_nothing_is_given_twice, clean),
         cmocka_unit_test_teardown(test_refused, clean),
+        cmocka_unit_test_teardown(test_version_1, clean),
         cmocka_unit_test_teardown(test_malformed_row, clean),
         cmocka_unit_test_teardown(test_sweep, clean),
         cmocka_unit_test_teardown(test_full_disk, clean),

@@ -1,5 +1,5 @@
-/* The tunnel processes: who has which session, and what they tell of it. What is told of an older generation than the
- * last one is stale: its bytes count, nothing else. */
+/* The tunnel processes: who has which session, and what they tell of it. Who says that a session is up is believed only
+ * where it was granted to that process, under that number, by us or by the store of our last life. */
 #include "gateway/authority/authority.h"
 
 #include "gateway/authority/control.h"
@@ -78,6 +78,11 @@ static void count_old(struct vc_member *m)
     m->live_rx = m->live_tx = 0;
 }
 
+static bool is(const struct vc_member_tunnel *t, uint16_t process, uint32_t generation)
+{
+    return t->generation != 0 && t->generation == generation && t->process == process;
+}
+
 static void on_up(struct vc_authority *a, uint16_t process, const struct vc_msg *msg)
 {
     struct vc_member *m = vc_members_find(&a->members, msg->UP.session);
@@ -86,10 +91,9 @@ static void on_up(struct vc_authority *a, uint16_t process, const struct vc_msg 
         close_stray(a, process, msg->UP.session, generation, VC_CLOSE_BYE);
         return;
     }
-    if (vc_member_is_live(m) && m->live.generation == generation && m->live.process == process)
+    if (is(&m->live, process, generation))
         return; /* told twice */
-    bool ours = m->pending.generation != 0 && m->pending.generation == generation && m->pending.process == process;
-    bool survivor = m->restored && m->pending.generation == 0 && generation >= m->generation;
+    bool ours = is(&m->pending, process, generation), survivor = is(&m->outlived, process, generation);
     if (!ours && !survivor) {
         close_stray(a, process, m->id, generation, VC_CLOSE_QUIET);
         return;
@@ -99,15 +103,10 @@ static void on_up(struct vc_authority *a, uint16_t process, const struct vc_msg 
         vc_tunnels_close(a, m, &m->live, VC_CLOSE_QUIET, VC_CAUSE_CSTP_REPLACED, NULL);
         count_old(m); /* until it says how many it were */
     }
-    if (ours) {
-        m->live = m->pending;
-    } else { /* it outlived us: the store knows its DTLS id */
-        m->live.generation = m->generation = generation;
-        m->live.process = process;
-        m->live.dtls_id_len = sizeof(m->live.dtls_id);
-    }
-    m->pending = (struct vc_member_tunnel){.process = VC_NO_TUNNEL};
-    m->restored = false;
+    m->live = ours ? m->pending : m->outlived;
+    if (ours) /* else a newer one may still be on the way */
+        m->pending = (struct vc_member_tunnel){.process = VC_NO_TUNNEL};
+    m->outlived = (struct vc_member_tunnel){.process = VC_NO_TUNNEL};
     m->connected_once = true;
     m->dtls_up = false;
     m->up_ns = vc_authority_now(a);
@@ -234,6 +233,8 @@ static void process_gone(struct vc_authority *a, uint16_t process)
             m->pending = (struct vc_member_tunnel){.process = VC_NO_TUNNEL};
             vc_member_schedule(&a->members, m);
         }
+        if (m->outlived.process == process)
+            m->outlived = (struct vc_member_tunnel){.process = VC_NO_TUNNEL};
         if (!vc_member_is_live(m) || m->live.process != process)
             continue;
         count_old(m);
