@@ -74,6 +74,11 @@ size_t vc_worker_sessions(const struct vc_worker *w)
     return w->by_id.n;
 }
 
+bool vc_worker_empty(const struct vc_worker *w)
+{
+    return !vc_heap_first(&w->timers); /* every live is in it, closing ones too */
+}
+
 struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_conf *conf,
                                 const struct vc_worker_ops *ops, void *owner)
 {

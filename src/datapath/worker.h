@@ -93,6 +93,8 @@ struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_con
 void vc_worker_free(struct vc_worker *w);
 const struct vc_worker_counters *vc_worker_counters(const struct vc_worker *w);
 size_t vc_worker_sessions(const struct vc_worker *w);
+/** No session, and no connection whose last words are still on their way. */
+bool vc_worker_empty(const struct vc_worker *w);
 uint64_t vc_worker_due(const struct vc_worker *w);
 void vc_worker_tick(struct vc_worker *w, uint64_t now_ns);
 

@@ -149,6 +149,53 @@ def test_many_sessions_in_one_client(start_gateway, wireclient):
     until(lambda: g.show("users") == [], "all have logged off")
 
 
+@pytest.fixture
+def resets(world):
+    """resets(): how many TCP resets have come to client host 1 from the gateway."""
+    host = world.client(1)
+    host.nft("""table inet resets {
+        counter from_gateway { }
+        chain in {
+            type filter hook input priority 0;
+            iifname "wan" tcp sport 443 tcp flags rst counter name from_gateway
+        }
+    }""")
+    yield lambda: int(host.run("nft", "list", "counters", "table", "inet", "resets").split("packets ")[1].split()[0])
+    host.nft("delete table inet resets")
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("tls", ["1.2", "1.3"])
+def test_who_sends_in_bulk_is_told_that_the_gateway_stops(start_gateway, wireclient, resets, tls):
+    """What is on its way to a socket that is closed is answered with a reset, and last words are lost with it."""
+    g = start_gateway()
+    c = wireclient(g, "connect", "--dtls", "none", "--tls", tls).wait_up()
+    before = c.counters()["tcp_out"]
+    over = threading.Event()
+
+    def send_all_the_time():
+        with c.host.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect((netns.BEHIND4, 9))
+            while not over.is_set():
+                try:
+                    sock.send(bytes(1200))
+                except OSError:  # nobody listens there; later the device is gone
+                    continue
+
+    sender = threading.Thread(target=send_all_the_time, daemon=True)
+    sender.start()
+    try:
+        until(lambda: c.counters()["tcp_out"] > before + 2000, "the upload is under way")
+        assert g.stop() == 0
+        told = c.wait_event("ended")
+    finally:
+        over.set()
+        sender.join()
+    assert (told["cause"], told["text"]) == ("cstp-peer-closed", "close_notify")
+    assert c.wait_exit() == 1
+    assert resets() == 0
+
+
 class Receiver(threading.Thread):
     """Datagrams that come to the gateway host's own address inside: (split, place), in order."""
 

@@ -37,14 +37,21 @@ static void start(struct world *w)
     process_go(&w->p);
 }
 
-static void stop(struct world *w)
+static void stopped(struct world *w)
 {
-    process_stop(&w->p);
+    process_stopped(&w->p);
     close_fd(&w->authority);
     close_fd(&w->portal[0]);
     close_fd(&w->portal[1]);
     close_fd(&w->tun);
     assert_int_equal(count_fds(), w->rig.n_fds);
+}
+
+static void stop(struct world *w)
+{
+    if (w->p.pid > 0)
+        process_tell_stop(&w->p);
+    stopped(w);
 }
 
 /** The tunnel process has served all that was said to it before, on whatever port. */
@@ -530,6 +537,45 @@ static void announced_nonsense(void **state)
     client_free(c);
 }
 
+/* STOP: the client hears close_notify and the end, and what it sends meanwhile is no reason for a reset. It is waited
+ * for, but not for one that does not go. */
+static void stops_in_order(void **state)
+{
+    static const uint8_t bulk[1000];
+    (void)state;
+    for (int goes = 0; goes < 2; goes++) {
+        struct world w;
+        start(&w);
+        struct client *c = client_new(&w.rig, RIG_13_AES128, 7);
+        struct buf *b = calloc(1, sizeof(*b));
+        announce(&w, c, 0, 1);
+        settle(&w);
+        bring(&w, 0, c, 0);
+        adopted(&w, 0, 0);
+        give(&w, 0, 0);
+        expect_up(&w, c, 1);
+        process_tell_stop(&w.p);
+        while (!c->eof) {
+            struct pollfd ready = {.fd = c->fd, .events = POLLIN};
+            assert_int_equal(poll(&ready, 1, PATIENCE_MS), 1);
+            client_read(c);
+        }
+        expect_alert(c, 1, 0);
+        for (int i = 0; i < 20; i++) {
+            b->len = 0;
+            put_frame(c, b, VC_CSTP_DATA, bulk, sizeof(bulk));
+            assert_int_equal(send(c->fd, b->at, b->len, MSG_NOSIGNAL), b->len);
+        }
+        if (goes)
+            close_fd(&c->fd);
+        process_stopped(&w.p);
+        close_fd(&c->fd);
+        free(b);
+        stopped(&w);
+        client_free(c);
+    }
+}
+
 /* A new authority hears what is up here; the tunnel did not notice. */
 static void new_authority(void **state)
 {
@@ -592,6 +638,7 @@ int main(void)
         cmocka_unit_test(the_newest_wins), cmocka_unit_test(forgotten),
         cmocka_unit_test(malformed),       cmocka_unit_test(announced_nonsense),
         cmocka_unit_test(new_authority),   cmocka_unit_test(out_of_fds),
+        cmocka_unit_test(stops_in_order),
     };
     return cmocka_run_group_tests_name("sim/handover", tests, NULL, NULL);
 }

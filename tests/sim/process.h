@@ -123,13 +123,17 @@ PROCESS_API void process_go(struct process *p)
     (void)process_expect(p, p->supervisor, VC_ROLE_SUPERVISOR, VC_IPC_READY, NULL);
 }
 
-/** It must end in order, with status 0. */
-PROCESS_API void process_stop(struct process *p)
+PROCESS_API void process_tell_stop(struct process *p)
+{
+    const struct vc_msg m = {.type = VC_IPC_STOP};
+    process_say(p, p->supervisor, VC_ROLE_SUPERVISOR, &m, -1);
+}
+
+/** It was told to stop: it must end in order, with status 0. */
+PROCESS_API void process_stopped(struct process *p)
 {
     int status;
     if (p->pid > 0) {
-        const struct vc_msg m = {.type = VC_IPC_STOP};
-        process_say(p, p->supervisor, VC_ROLE_SUPERVISOR, &m, -1);
         while (process_hear(p, p->supervisor, VC_ROLE_SUPERVISOR, NULL))
             continue;
         assert_int_equal(waitpid(p->pid, &status, 0), p->pid);
@@ -137,6 +141,13 @@ PROCESS_API void process_stop(struct process *p)
     }
     p->pid = 0;
     close_fd(&p->supervisor);
+}
+
+PROCESS_API void process_stop(struct process *p)
+{
+    if (p->pid > 0)
+        process_tell_stop(p);
+    process_stopped(p);
 }
 
 PROCESS_API void process_kill(struct process *p)

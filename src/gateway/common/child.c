@@ -34,6 +34,12 @@ void vc_child_emit(struct vc_child *c, struct vc_event *e)
         events_lost++;
 }
 
+void vc_child_end(struct vc_child *c)
+{
+    vc_port_flush(&c->supervisor, 500);
+    vc_loop_stop(&c->loop);
+}
+
 static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
 {
     struct vc_child *c = p->owner;
@@ -67,8 +73,8 @@ static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
         c->stopped = true;
         if (c->ops->stop)
             c->ops->stop(c);
-        vc_port_flush(&c->supervisor, 500);
-        vc_loop_stop(&c->loop);
+        if (!c->lingers)
+            vc_child_end(c);
         break;
     default:
         c->ops->setup(c, m, fd);

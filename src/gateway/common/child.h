@@ -14,7 +14,8 @@ struct vc_child {
     struct vc_loop loop;
     struct vc_port supervisor;
     bool started, stopped;
-    int status; /* of the process when its loop ends; 0 unless it says otherwise */
+    bool lingers; /* set by `stop`: last words are on their way, and vc_child_end is called when they have left */
+    int status;   /* of the process when its loop ends; 0 unless it says otherwise */
     const struct vc_child_ops *ops;
     void *owner;
 };
@@ -26,7 +27,8 @@ struct vc_child_ops {
     void (*peer)(struct vc_child *c, enum vc_role role, uint16_t index, int fd);
     /** Everything is there. Return 0, or -1 with *fail: the process ends and says so. */
     int (*start)(struct vc_child *c, struct vc_fail *fail);
-    /** The gateway stops: say goodbye to clients; the process ends behind it. NULL: nothing to say. */
+    /** The gateway stops: say goodbye to clients; the process ends behind it, unless it lingers. NULL: nothing to say.
+     */
     void (*stop)(struct vc_child *c);
     /** The loop is over; give back what hangs on it. NULL: nothing does. */
     void (*end)(struct vc_child *c);
@@ -36,6 +38,9 @@ struct vc_child_ops {
 
 /** The whole life of the process; returns its exit status. */
 int vc_child_run(struct vc_child *c, enum vc_role role, const struct vc_child_ops *ops, void *owner);
+
+/** The process ends after this turn. */
+void vc_child_end(struct vc_child *c);
 
 /** Stamps the time and sends the event to the supervisor. Never waits: what does not fit is counted and told later. */
 void vc_child_emit(struct vc_child *c, struct vc_event *e);

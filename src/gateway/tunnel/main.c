@@ -479,11 +479,16 @@ static void stop(struct vc_child *child)
     vc_fail_set(&why, VC_CAUSE_STOPPING, 0, "%s", "");
     size_t at = 0;
     struct vc_live *l;
+    for (struct expected *x; (x = vc_map_next(&t->expected, &at)); at = 0)
+        forget_expected(t, x);
+    at = 0;
     while (t->worker && (l = vc_live_next(t->worker, &at))) {
         vc_live_close(l, NULL, &why);
         at = 0; /* it left the map */
     }
     vc_port_flush(&t->authority, 500);
+    /* a client that sends meanwhile would get RST instead of our last words from sockets that are closed now */
+    child->lingers = t->worker && !vc_worker_empty(t->worker);
 }
 
 static void end(struct vc_child *child)
@@ -511,6 +516,8 @@ static void tick(void *owner, uint64_t now_ns)
     vc_neighbours_tick(&t->neighbours, now_ns);
     if (t->worker)
         vc_worker_tick(t->worker, now_ns);
+    if (t->child.lingers && vc_worker_empty(t->worker))
+        vc_child_end(&t->child);
 }
 
 int main(void)
