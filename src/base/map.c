@@ -89,15 +89,18 @@ static int grow(struct vc_map *m)
     return 0;
 }
 
+int vc_map_reserve(struct vc_map *m)
+{
+    return m->cap == 0 || m->n * 4 >= m->cap * 3 ? grow(m) : 0;
+}
+
 int vc_map_put(struct vc_map *m, const void *key, void *value)
 {
     struct vc_map_slot *s = m->cap ? find(m, key) : NULL;
     if (!s || !s->value) {
-        if (!s || m->n * 4 >= m->cap * 3) {
-            if (grow(m) != 0)
-                return -1;
-            s = find(m, key);
-        }
+        if (vc_map_reserve(m) != 0)
+            return -1;
+        s = find(m, key);
         memcpy(s->key, key, m->key_len);
         m->n++;
     }

@@ -25,6 +25,8 @@ struct vc_map {
 void vc_map_init(struct vc_map *m, size_t key_len, const uint64_t seed[2]);
 void vc_map_deinit(struct vc_map *m); /* the values are the owner's */
 void *vc_map_get(const struct vc_map *m, const void *key);
+/** Makes room for one key more: the next vc_map_put does not fail. Returns 0, or -1: no memory. */
+int vc_map_reserve(struct vc_map *m);
 /** Replaces the value of an existing key, which cannot fail. @value must not be NULL. Returns 0, or -1: no memory. */
 int vc_map_put(struct vc_map *m, const void *key, void *value);
 /** Returns the value that was removed, or NULL. */

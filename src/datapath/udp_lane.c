@@ -266,7 +266,7 @@ int vc_udp_lane_resume(struct vc_live *l, struct vc_fail *fail)
     l->udp_out = vc_aead_new((enum vc_aead_alg)l->s.udp.dtls.out.alg, l->s.udp.dtls.out.key, VC_AEAD_AUTO);
     l->udp_peer = l->s.udp.peer;
     known_at(l, 1, &l->udp_peer.ip);
-    if (!l->udp_in || !l->udp_out || claim(l, &l->udp_peer) != 0)
+    if (!l->udp_in || !l->udp_out)
         return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "keys");
     vc_fallback_hello(&l->s.fallback);
     (void)vc_fallback_finished(&l->s.fallback, vc_worker_now(l->w));

@@ -266,33 +266,50 @@ void vc_live_close(struct vc_live *l, const char *bye, const struct vc_fail *why
     vc_live_end(l, VC_LIVE_CLOSED, bye, why);
 }
 
-static int remember(struct vc_live *l)
+/** The place of a prefix length among those that are looked up; NULL: there are too many. */
+static uint8_t *v6_place(struct vc_worker *w, uint8_t len)
+{
+    if (w->by_v6.n == 0)
+        memset(w->v6_lens, 0, sizeof(w->v6_lens));
+    for (unsigned i = 0; i < VC_WORKER_V6_LENS; i++) {
+        if (w->v6_lens[i] == 0 || w->v6_lens[i] == len)
+            return &w->v6_lens[i];
+    }
+    return NULL;
+}
+
+/** All that entering it needs: nothing of another session is touched. */
+static int make_room(struct vc_live *l)
+{
+    struct vc_worker *w = l->w;
+    const struct vc_session_facts *f = &l->s.facts;
+    if (vc_map_reserve(&w->by_id) != 0 || vc_map_reserve(&w->by_v4) != 0 || vc_map_reserve(&w->by_v6) != 0 ||
+        vc_map_reserve(&w->by_peer) != 0 || vc_map_reserve(&w->by_dtls_id) != 0 ||
+        (f->v6.family && !v6_place(w, f->v6_len)))
+        return -1;
+    return vc_heap_set(&w->timers, &l->timer, VC_NEVER);
+}
+
+/** Into every lookup; the newest has an address. There is room. */
+static void enter(struct vc_live *l)
 {
     struct vc_worker *w = l->w;
     const struct vc_session_facts *f = &l->s.facts;
     uint8_t key[VC_ENDPOINT_KEY];
-    if (vc_map_put(&w->by_id, &f->id, l) != 0 || (f->v4.family && vc_map_put(&w->by_v4, f->v4.bytes, l) != 0) ||
-        (f->terms.mode && vc_map_put(&w->by_dtls_id, f->terms.id, l) != 0))
-        return -1;
+    (void)vc_map_put(&w->by_id, &f->id, l);
+    if (f->v4.family)
+        (void)vc_map_put(&w->by_v4, f->v4.bytes, l);
+    if (f->terms.mode)
+        (void)vc_map_put(&w->by_dtls_id, f->terms.id, l);
     if (f->v6.family) {
-        unsigned i = 0;
-        if (w->by_v6.n == 0)
-            memset(w->v6_lens, 0, sizeof(w->v6_lens));
-        while (i < VC_WORKER_V6_LENS && w->v6_lens[i] && w->v6_lens[i] != f->v6_len)
-            i++;
-        if (i == VC_WORKER_V6_LENS)
-            return -1;
-        w->v6_lens[i] = f->v6_len;
+        *v6_place(w, f->v6_len) = f->v6_len;
         v6_key(&f->v6, f->v6_len, key);
-        if (vc_map_put(&w->by_v6, key, l) != 0)
-            return -1;
+        (void)vc_map_put(&w->by_v6, key, l);
     }
     if (l->udp_peer.ip.family) {
         vc_endpoint_key(&l->udp_peer, key);
-        if (vc_map_put(&w->by_peer, key, l) != 0)
-            return -1;
+        (void)vc_map_put(&w->by_peer, key, l);
     }
-    return vc_heap_set(&w->timers, &l->timer, VC_NEVER);
 }
 
 int vc_live_start(struct vc_worker *w, struct vc_session *s, int fd, const uint8_t *plain, size_t plain_len,
@@ -305,11 +322,6 @@ int vc_live_start(struct vc_worker *w, struct vc_session *s, int fd, const uint8
     struct vc_live *l = calloc(1, sizeof(*l));
     if (!l)
         return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "session");
-    if (old) {
-        struct vc_fail why;
-        vc_fail_set(&why, VC_CAUSE_CSTP_REPLACED, 0, "generation %u", s->facts.generation);
-        vc_live_end(old, VC_LIVE_CLOSED, NULL, &why);
-    }
     l->w = w;
     l->fd = -1;
     l->timer.owner = l;
@@ -324,12 +336,18 @@ int vc_live_start(struct vc_worker *w, struct vc_session *s, int fd, const uint8
     l->s.rekey_ns = now;
     if (l->s.data_ns == 0) /* else it was idle elsewhere already */
         l->s.data_ns = now;
-    if (remember(l) != 0 || vc_tcp_lane_open(l, fd, fail) != 0 || vc_udp_lane_resume(l, fail) != 0) {
+    if (make_room(l) != 0 || vc_tcp_lane_open(l, fd, fail) != 0 || vc_udp_lane_resume(l, fail) != 0) {
         forget(l);
         l->fd = -1; /* stays the caller's */
         destroy(l);
         return fail->cause ? -1 : vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "session");
     }
+    if (old) { /* only now: what cannot be taken up replaces nothing */
+        struct vc_fail why;
+        vc_fail_set(&why, VC_CAUSE_CSTP_REPLACED, 0, "generation %u", s->facts.generation);
+        vc_live_end(old, VC_LIVE_CLOSED, NULL, &why);
+    }
+    enter(l);
     vc_session_wipe(s);
     vc_tcp_lane_begin(l, plain, plain_len, cipher, cipher_len);
     vc_worker_flush(w);

@@ -1,4 +1,5 @@
 /* Sessions of a worker: they replace each other, come and go in any state, and leave nothing behind. */
+#include "faults.h"
 #include "rig.h"
 
 static struct client *fresh(struct rig *r, uint8_t id, uint32_t generation, bool dtls)
@@ -147,6 +148,66 @@ static void not_taken(void **state)
     rig_free(r);
 }
 
+/** What `next` does where the @nth allocation fails, beside @n_others. Returns whether it failed. */
+static bool without_memory(unsigned nth, uint8_t n_others)
+{
+    static const uint8_t master[48], random[32];
+    uint8_t packet[200];
+    struct rig *r = rig_new((struct rig_options){0});
+    struct client *before = fresh(r, 7, 1, true), *beside = fresh(r, 8, 1, true), *next = fresh(r, 7, 2, true);
+    struct client *others[64];
+    struct vc_channel *udp = &next->s.udp;
+    struct vc_fail fail = {0};
+    rig_start(before);
+    dtls_handshake(before);
+    rig_start(beside);
+    for (uint8_t i = 0; i < n_others; i++)
+        rig_start(others[i] = fresh(r, (uint8_t)(100 + i), 1, false));
+    next->s.facts.v4 = (struct vc_ip){.family = VC_FAMILY_V4, .bytes = {10, 0, 0, 8}}; /* of who is beside it */
+    udp->kind = VC_CHANNEL_DTLS_1_2;
+    udp->peer = *vc_live_udp_peer(vc_live_find(r->w, 7));
+    assert_int_equal(
+        vc_dtls_derive(VC_AEAD_AES_128_GCM, VC_HASH_SHA256, master, random, random, &udp->dtls.in, &udp->dtls.out), 0);
+    fault_alloc = nth;
+    int taken = try_start(next, NULL, NULL, &fail);
+    bool failed = fault_alloc == 0;
+    fault_alloc = 0;
+    assert_true(taken == 0 || failed);
+    if (taken != 0) {
+        assert_int_equal(fail.cause, VC_CAUSE_NO_MEMORY);
+        assert_int_equal(next->s.facts.id, 7);
+        assert_int_equal(udp->kind, VC_CHANNEL_DTLS_1_2);
+        assert_int_equal(r->n_told, 0);
+        assert_int_equal(vc_live_session(vc_live_find(r->w, 7))->facts.generation, 1);
+        dtls_send(before, VC_CSTP_DATA, packet, packet_of(packet, 7, 99, 20, 1));
+        send_frame(before, VC_CSTP_DATA, packet, packet_of(packet, 7, 99, 20, 1));
+        send_frame(beside, VC_CSTP_DATA, packet, packet_of(packet, 8, 99, 20, 1));
+        assert_int_equal(tun_drain(r), 3);
+        dtls_handshake(before); /* its id still leads to it */
+    } else {
+        assert_int_equal(r->told[0].cause, VC_CAUSE_CSTP_REPLACED);
+    }
+    client_free(before);
+    client_free(beside);
+    client_free(next);
+    for (uint8_t i = 0; i < n_others; i++)
+        client_free(others[i]);
+    rig_free(r);
+    return failed;
+}
+
+/* No memory at any moment of taking up a session: the one before goes on, and so does who has its address. */
+static void not_taken_without_memory(void **state)
+{
+    (void)state;
+    for (const uint8_t *n = (const uint8_t[]){0, 10, 62, 255}; *n < 255; n++) { /* tables that grow, and the heap */
+        unsigned nth = 1;
+        while (without_memory(nth, *n))
+            nth++;
+        assert_true(nth > 5); /* the session and its four keys, at least */
+    }
+}
+
 /* The worker goes while its sessions are in every state; nobody hears of an end. */
 static void freed_in_any_state(void **state)
 {
@@ -292,8 +353,9 @@ static void soup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(takeover),  cmocka_unit_test(takeover_at_one_port), cmocka_unit_test(one_address),
-        cmocka_unit_test(not_taken), cmocka_unit_test(freed_in_any_state),   cmocka_unit_test(soup),
+        cmocka_unit_test(takeover),  cmocka_unit_test(takeover_at_one_port),     cmocka_unit_test(one_address),
+        cmocka_unit_test(not_taken), cmocka_unit_test(not_taken_without_memory), cmocka_unit_test(freed_in_any_state),
+        cmocka_unit_test(soup),
     };
     return cmocka_run_group_tests_name("datapath/worker", tests, NULL, NULL);
 }
