@@ -16,6 +16,7 @@
 #define VC_RECORDS_MAX 256 /* opened in one call */
 #define VC_SEAL_MAX 64     /* sealed in one call */
 #define VC_OLD_KEYS_NS 5000000000ULL
+#define VC_AGAIN_MAX 1024
 #define VC_EARLY_MAX 8
 #define VC_EARLY_LEN 2048
 #define VC_EARLY_NS 1000000000ULL
@@ -119,6 +120,14 @@ struct vc_worker {
     unsigned n_trains;
     bool train_open; /* the last one may grow */
     size_t udp_staged;
+    /* packets of this turn that did not leave over UDP: they go over TLS at its end */
+    struct {
+        struct vc_live *live; /* NULL: its session has ended */
+        size_t at, len;       /* in again_stage */
+    } again[VC_AGAIN_MAX];
+    unsigned n_again;
+    size_t again_staged;
+    bool again_busy;
     /* TLS records of this turn, of one session */
     struct vc_live *tcp_live;
     size_t tcp_staged, tcp_staged_records;
@@ -137,6 +146,7 @@ struct vc_worker {
     struct vc_tls_record tls_recs[VC_RECORDS_MAX];
     struct vc_dtls_record dtls_recs[VC_RECORDS_MAX];
     uint8_t udp_stage[VC_UDP_STAGE];
+    uint8_t again_stage[VC_UDP_STAGE];
     uint8_t tcp_stage[VC_TCP_STAGE];
     uint8_t tcp_read[VC_TCP_READ];
     uint8_t scratch[VC_TUN_FRAME_MAX];
@@ -166,6 +176,8 @@ struct vc_event vc_live_event(const struct vc_live *l, enum vc_event_id id, enum
 /* tun_lane.c */
 void vc_tun_lane_open(struct vc_worker *w);
 void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len, bool forwarded);
+/** What vc_udp_trains_again keeps goes over TLS. */
+void vc_tun_lane_again(struct vc_worker *w);
 void vc_tun_lane_emit(void *worker, const struct vc_super *super, struct iovec *iov, int n_iov, unsigned packets);
 
 /* tcp_lane.c */
@@ -199,6 +211,10 @@ void vc_udp_trains_add(struct vc_live *l, const struct vc_endpoint *to, const st
 void vc_udp_trains_plain(struct vc_worker *w, const struct vc_endpoint *to, const struct vc_ip *local,
                          const uint8_t *bytes, size_t len);
 
+/** A packet that counts as sent, but was not: it goes over TLS when the turn's trains have left. */
+void vc_udp_trains_again(struct vc_live *l, const uint8_t *packet, size_t len);
+void vc_udp_trains_forget(struct vc_live *l); /* its packets among those */
+
 /* udp_lane.c */
 void vc_udp_lane_open(struct vc_worker *w);
 /** A session that came with a DTLS channel goes on with it. */
@@ -206,8 +222,8 @@ int vc_udp_lane_resume(struct vc_live *l, struct vc_fail *fail);
 /** Data goes this way. Asked for each packet, since time changes the answer: at the move TLS is drained first. */
 bool vc_udp_lane_up(struct vc_live *l);
 bool vc_udp_lane_carries(const struct vc_live *l, size_t len); /* a packet of this size does not go over TLS instead */
-/** Seals records that lie one behind the other from vc_udp_trains_room on, and adds them to the turn's trains. Those
- * that the key does not seal any more are lost, and the lane is not up afterwards. */
+/** Seals records of one kind that lie one behind the other from vc_udp_trains_room on, and adds them to the turn's
+ * trains. Packets that the key does not seal any more go over TLS, and the lane is not up afterwards. */
 void vc_udp_lane_seal(struct vc_live *l, struct vc_dtls_record *recs, size_t n);
 void vc_udp_lane_send(struct vc_live *l, uint8_t type, const uint8_t *payload, size_t len);
 void vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *train, bool forwarded);

@@ -38,51 +38,87 @@ static void sent(struct vc_live *l, size_t n, size_t bytes, bool data)
         l->s.data_ns = vc_worker_now(l->w);
 }
 
+/** One packet over TLS. False: the client does not read, and the packet is lost. */
+static bool one_over_tcp(struct vc_live *l, const uint8_t *packet, size_t len)
+{
+    uint8_t *room = vc_tcp_lane_room(l, len);
+    struct vc_tls_record rec = {.type = VC_TLS_DATA, .body = room, .len = VC_CSTP_HEADER + len};
+    if (!room) {
+        l->w->count.dropped_slow++;
+        l->s.count.tx_dropped++;
+        return false;
+    }
+    (void)vc_cstp_header_write(room, VC_CSTP_DATA, len);
+    memcpy(room + VC_CSTP_HEADER, packet, len);
+    vc_tcp_lane_seal(l, &rec, 1);
+    return true;
+}
+
+void vc_tun_lane_again(struct vc_worker *w)
+{
+    if (w->again_busy) /* a session that ends on the way flushes, too; and the stage must not move under us */
+        return;
+    w->again_busy = true;
+    for (unsigned i = 0; i < w->n_again; i++) {
+        struct vc_live *l = w->again[i].live;
+        size_t len = w->again[i].len;
+        if (l && !one_over_tcp(l, w->again_stage + w->again[i].at, len)) {
+            l->s.count.tx_packets--;
+            l->s.count.tx_bytes -= len;
+        }
+    }
+    w->n_again = 0;
+    w->again_staged = 0;
+    w->again_busy = false;
+}
+
 /** One packet that is no part of a train: ICMP's fragments take this way. */
 static void send_one(void *live, uint8_t *packet, size_t len)
 {
     struct vc_live *l = live;
-    if (vc_udp_lane_up(l)) {
+    if (vc_udp_lane_up(l) && vc_udp_lane_carries(l, len)) {
         uint8_t *room = vc_udp_trains_room(l, 1 + len);
         struct vc_dtls_record rec = {.type = VC_DTLS_DATA, .body = room, .len = 1 + len};
         room[0] = VC_CSTP_DATA;
         memcpy(room + 1, packet, len);
         vc_udp_lane_seal(l, &rec, 1);
-    } else {
-        uint8_t *room = vc_tcp_lane_room(l, len);
-        if (!room)
-            return;
-        struct vc_tls_record rec = {.type = VC_TLS_DATA, .body = room, .len = VC_CSTP_HEADER + len};
-        (void)vc_cstp_header_write(room, VC_CSTP_DATA, len);
-        memcpy(room + VC_CSTP_HEADER, packet, len);
-        vc_tcp_lane_seal(l, &rec, 1);
+        sent(l, 1, len, false);
+    } else if (one_over_tcp(l, packet, len)) {
+        sent(l, 1, len, false);
     }
-    sent(l, 1, len, false);
 }
 
-/** Larger than the channel takes: the sender is told, or its packet is cut where it may be. */
-static void too_large(struct vc_live *l, struct vc_cut *cut, uint16_t mtu)
+/** Packets larger than the channel takes. */
+static void drop_large(struct vc_live *l, size_t n)
+{
+    l->w->count.dropped_large += n;
+    l->s.count.tx_dropped += n;
+}
+
+/** Larger than the channel takes: the sender is told, or its packets are cut where they may be. @n: how many they are.
+ */
+static void too_large(struct vc_live *l, struct vc_cut *cut, size_t n, uint16_t mtu)
 {
     struct vc_worker *w = l->w;
     uint8_t icmp[VC_ICMP_MAX];
     size_t len = vc_cut_next(cut, w->scratch, sizeof(w->scratch));
     struct vc_ip src, client;
+    w->count.tun_in += n;
     /* told in the client's name: a host drops what comes out of its TUN with an address of its own as the source */
-    if (len == 0 || !vc_ip_packet_addresses(w->scratch, len, &src, &client))
+    if (len == 0 || !vc_ip_packet_addresses(w->scratch, len, &src, &client)) {
+        drop_large(l, n);
         return;
-    size_t n = vc_icmp_too_big(w->scratch, len, &client, mtu, icmp);
-    if (n > 0) {
-        w->count.dropped_large++;
-        l->s.count.tx_dropped++;
-        to_tun(w, icmp, n);
+    }
+    size_t icmp_len = vc_icmp_too_big(w->scratch, len, &client, mtu, icmp);
+    if (icmp_len > 0) { /* once for all of them */
+        drop_large(l, n);
+        to_tun(w, icmp, icmp_len);
         return;
     }
     static uint8_t fragment[65536];
     do {
-        if (vc_ip4_fragment(w->scratch, len, mtu, fragment, sizeof(fragment), send_one, l) == 0) {
-            w->count.dropped_large++;
-            l->s.count.tx_dropped++;
-        }
+        if (vc_ip4_fragment(w->scratch, len, mtu, fragment, sizeof(fragment), send_one, l) == 0)
+            drop_large(l, 1);
     } while ((len = vc_cut_next(cut, w->scratch, sizeof(w->scratch))) > 0);
 }
 
@@ -173,7 +209,8 @@ void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len, bool for
             w->count.dropped_stray++;
         return;
     }
-    if (vc_cut_begin(&cut, &super, frame + VC_TUN_HDR, len - VC_TUN_HDR) == 0) {
+    size_t n = vc_cut_begin(&cut, &super, frame + VC_TUN_HDR, len - VC_TUN_HDR);
+    if (n == 0) {
         w->count.dropped_stray++;
         return;
     }
@@ -182,7 +219,7 @@ void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len, bool for
     /* TLS carries what DTLS would: TCP cuts it (2-tunnel.md 4) */
     uint16_t mtu = udp ? f->dtls_mtu : f->dtls_mtu > f->cstp_mtu ? f->dtls_mtu : f->cstp_mtu;
     if (vc_cut_largest(&cut) > mtu)
-        too_large(l, &cut, mtu);
+        too_large(l, &cut, n, mtu);
     else if (udp && vc_udp_lane_carries(l, vc_cut_largest(&cut)))
         over_udp(l, &cut);
     else

@@ -1,4 +1,5 @@
 /* Packets between TUN and clients: super-packets cut and joined, sources, sizes, strays. */
+#include "faults.h"
 #include "rig.h"
 
 #define ALL_OFFLOADS (VC_TUN_CSUM | VC_TUN_TSO4 | VC_TUN_TSO6 | VC_TUN_USO)
@@ -77,29 +78,36 @@ static struct spec segment(bool v6, uint8_t src, uint8_t dst, uint32_t seq, size
                          .payload_len = len};
 }
 
-/* One super-packet from the kernel: the client gets what one-by-one sending would have given. */
-static void cut_for_the_client(void **state)
+/** 50000 bytes of the stream in one super-packet, cut every @size bytes. */
+static void put_stream(struct rig *r, bool v6, uint16_t size)
 {
-    static uint8_t super_packet[65536], got[2048], want[2048];
-    (void)state;
+    static uint8_t super_packet[65536];
     for (size_t i = 0; i < sizeof(stream); i++)
         stream[i] = (uint8_t)(i * 7 + i / 251);
+    struct spec whole = segment(v6, 99, 7, 0, 50000);
+    size_t len = spec_build(&whole, true, super_packet), ip = v6 ? 40 : 20;
+    struct vc_super super = {.needs_csum = true,
+                             .gso = v6 ? VC_GSO_TCP6 : VC_GSO_TCP4,
+                             .hdr_len = (uint16_t)(ip + 20),
+                             .gso_size = size,
+                             .csum_start = (uint16_t)ip,
+                             .csum_offset = 16};
+    put_super(r, &super, super_packet, len);
+}
+
+/** One super-packet from the kernel: the client gets what one-by-one sending would have given. */
+static void cut_for_the_client(void **state)
+{
+    static uint8_t got[2048], want[2048];
+    (void)state;
     for (int k = 0; k < 4; k++) {
         bool dtls = k & 1, v6 = k & 2;
         struct rig *r = rig_new((struct rig_options){.offloads = ALL_OFFLOADS});
         struct client *c = client_on(r, dtls, 7);
         int size = 4 << 20;
         (void)setsockopt(c->udp, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-        struct spec whole = segment(v6, 99, 7, 0, 50000);
-        size_t len = spec_build(&whole, true, super_packet), ip = v6 ? 40 : 20;
-        struct vc_super super = {.needs_csum = true,
-                                 .gso = v6 ? VC_GSO_TCP6 : VC_GSO_TCP4,
-                                 .hdr_len = (uint16_t)(ip + 20),
-                                 .gso_size = 1300,
-                                 .csum_start = (uint16_t)ip,
-                                 .csum_offset = 16};
         uint64_t sends = vc_worker_counters(r->w)->udp_sends + vc_worker_counters(r->w)->tcp_sends;
-        put_super(r, &super, super_packet, len);
+        put_stream(r, v6, 1300);
         rig_turn(r);
         uint32_t seq = 0;
         for (uint16_t id = 0; seq < 50000; id++, seq += 1300) {
@@ -284,6 +292,165 @@ static void too_large(void **state)
     }
 }
 
+/* A super-packet whose packets are too large: told once, and each of them is counted. */
+static void too_large_by_the_train(void **state)
+{
+    static uint8_t got[2048];
+    (void)state;
+    for (int dtls = 0; dtls < 2; dtls++) {
+        struct rig *r = rig_new((struct rig_options){.offloads = ALL_OFFLOADS});
+        struct client *c = client_on(r, dtls, 7);
+        put_stream(r, true, 1450);
+        rig_turn(r);
+        assert_int_equal(client_packet(c, got), 0);
+        assert_int_equal(tun_drain(r), 1);
+        const unsigned n = (50000 + 1449) / 1450;
+        assert_int_equal(vc_worker_counters(r->w)->tun_in, n);
+        assert_int_equal(vc_worker_counters(r->w)->dropped_large, n);
+        assert_int_equal(vc_live_session(vc_live_find(r->w, 7))->count.tx_dropped, n);
+        client_free(c);
+        rig_free(r);
+    }
+}
+
+/** Takes the stream of put_stream, in order, and returns how many packets of it came; @dtls: how many over UDP. Those
+ *  come first. */
+static unsigned take_stream(struct client *c, size_t size, unsigned *dtls)
+{
+    static uint8_t plain[20000];
+    size_t at = 0, n;
+    unsigned packets = 0;
+    const struct got *g;
+    while ((n = dtls_recv(c, plain, NULL)) > 0) {
+        if (plain[0] != VC_CSTP_DATA)
+            continue;
+        assert_memory_equal(plain + 1 + 40, stream + at, n - 41);
+        at += n - 41;
+        packets++;
+    }
+    *dtls = packets;
+    while ((g = next_got(c))) {
+        if (g->tls != VC_TLS_DATA || g->type != VC_CSTP_DATA)
+            continue;
+        assert_true(g->len - 40 <= size);
+        assert_memory_equal(g->payload + 40, stream + at, g->len - 40);
+        at += g->len - 40;
+        packets++;
+    }
+    assert_int_equal(at, packets ? 50000 : 0);
+    return packets;
+}
+
+/* A path with a smaller MTU than was agreed: what does not fit goes over TLS, from the first packet on. */
+static void past_the_path(void **state)
+{
+    static uint8_t packet[6000], got[2048];
+    unsigned by_dtls;
+    (void)state;
+    for (int old = 0; old < 2; old++) { /* with other keys before */
+        struct rig *r = rig_new((struct rig_options){.offloads = ALL_OFFLOADS});
+        struct client *c = client_on(r, true, 7);
+        if (old) {
+            dtls_handshake(c);
+            dtls_send(c, VC_CSTP_DATA, packet, packet_of(packet, 7, 99, 1, 0));
+            (void)tun_drain(r);
+        }
+        const struct vc_worker_counters *count = vc_worker_counters(r->w);
+        const struct vc_session *s = vc_live_session(vc_live_find(r->w, 7));
+        fault_datagram_max = 1000;
+        put_stream(r, false, 1300); /* 39 packets, the last of 600 bytes fits */
+        put_stream(r, false, 1300);
+        rig_turn(r);
+        static uint8_t twice[100000];
+        size_t at = 0, n;
+        unsigned packets = 0;
+        while ((n = client_packet(c, got)) > 0) {
+            memcpy(twice + at, got + 40, n - 40);
+            at += n - 40;
+            packets++;
+        }
+        assert_int_equal(packets, 78);
+        assert_int_equal(at, 100000); /* of the last ones TCP knows the place */
+        assert_int_equal(count->dropped_kernel, 0);
+        assert_int_equal(s->count.tx_packets, 78);
+        assert_int_equal(s->count.tx_bytes, 100000 + 78 * 40);
+        assert_int_equal(s->count.tx_dropped, 0);
+        /* from now on it is known: nothing is tried in vain */
+        uint64_t sends = count->udp_sends;
+        put_stream(r, false, 1300);
+        rig_turn(r);
+        assert_int_equal(take_stream(c, 1300, &by_dtls), 39);
+        assert_int_equal(by_dtls, 0);
+        /* nor for fragments */
+        struct spec whole = {.src = 99, .dst = 7, .ttl = 64, .id = 9, .payload = stream, .payload_len = 5000};
+        n = spec_build(&whole, false, packet);
+        tun_put(r, packet, n);
+        rig_turn(r);
+        size_t came = 20, len;
+        while ((len = client_packet(c, got)) > 0)
+            came += len - 20;
+        assert_int_equal(came, n);
+        assert_int_equal(count->udp_sends - sends, 1); /* the last fragment, which is short */
+        /* what fits goes over DTLS as before; an answer of a size that does not fit is not sent */
+        tun_put(r, packet, packet_of(packet, 99, 7, 500, 1));
+        rig_turn(r);
+        expect_nothing(c);
+        assert_int_equal(dtls_recv(c, got, NULL), 1 + 528);
+        fault_datagram_max = 0;
+        assert_int_equal(r->n_down, 0);
+        client_free(c);
+        rig_free(r);
+    }
+}
+
+/* The same for a client that does not read: its packets are lost and said to be. */
+static void past_the_path_unread(void **state)
+{
+    static uint8_t packet[2000];
+    struct rig *r = rig_new((struct rig_options){.offloads = ALL_OFFLOADS});
+    struct client *c = client_on(r, true, 7);
+    const struct vc_session *s = vc_live_session(vc_live_find(r->w, 7));
+    (void)state;
+    for (int i = 0; i < 100; i++) { /* over TLS: too large for its DTLS, once that is known */
+        fault_datagram_max = 1000;
+        put_stream(r, false, 1300);
+        rig_turn(r);
+    }
+    fault_datagram_max = 900; /* a shorter way than before */
+    uint64_t sent = s->count.tx_packets, dropped = s->count.tx_dropped, bytes = s->count.tx_bytes;
+    assert_true(dropped > 0);
+    tun_put(r, packet, packet_of(packet, 99, 7, 920 - 28, 1));
+    rig_turn(r);
+    fault_datagram_max = 0;
+    assert_int_equal(s->count.tx_packets, sent);
+    assert_int_equal(s->count.tx_bytes, bytes);
+    assert_int_equal(s->count.tx_dropped, dropped + 1);
+    client_free(c);
+    rig_free(r);
+}
+
+/* The key ends in the middle of a super-packet: the rest goes over TLS, and none is lost. */
+static void key_ends_on_the_way(void **state)
+{
+    (void)state;
+    for (unsigned left = 0; left < 40; left += 13) {
+        struct rig *r = rig_new((struct rig_options){.offloads = ALL_OFFLOADS});
+        struct client *c = client_on(r, true, 7);
+        struct vc_session *s = (struct vc_session *)(uintptr_t)vc_live_session(vc_live_find(r->w, 7));
+        unsigned by_dtls, want = left < 39 ? left : 39;
+        s->udp.dtls.out.seq = (1ULL << 32) - left;
+        put_stream(r, false, 1300);
+        rig_turn(r);
+        assert_int_equal(take_stream(c, 1300, &by_dtls), 39);
+        assert_int_equal(by_dtls, want);
+        assert_int_equal(s->count.tx_packets, 39);
+        assert_int_equal(s->count.tx_bytes, 50000 + 39 * 40);
+        assert_int_equal(r->n_down, 1);
+        client_free(c);
+        rig_free(r);
+    }
+}
+
 /* For nobody here: the owner hears of it, once; what a neighbour passed on is not passed on again. */
 static void strays(void **state)
 {
@@ -335,10 +502,12 @@ static void tun_removed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cut_for_the_client), cmocka_unit_test(joined_for_the_kernel),
-        cmocka_unit_test(wrong_source),       cmocka_unit_test(leases_by_prefix),
-        cmocka_unit_test(too_large),          cmocka_unit_test(strays),
-        cmocka_unit_test(tun_removed),
+        cmocka_unit_test(cut_for_the_client),  cmocka_unit_test(joined_for_the_kernel),
+        cmocka_unit_test(wrong_source),        cmocka_unit_test(leases_by_prefix),
+        cmocka_unit_test(too_large),           cmocka_unit_test(strays),
+        cmocka_unit_test(tun_removed),         cmocka_unit_test(too_large_by_the_train),
+        cmocka_unit_test(past_the_path),       cmocka_unit_test(past_the_path_unread),
+        cmocka_unit_test(key_ends_on_the_way),
     };
     return cmocka_run_group_tests_name("datapath/tun_lane", tests, NULL, NULL);
 }

@@ -111,12 +111,13 @@ void vc_udp_lane_seal(struct vc_live *l, struct vc_dtls_record *recs, size_t n)
     struct vc_worker *w = l->w;
     struct vc_dtls_dir *out = &l->s.udp.dtls.out;
     bool data = recs[0].type == VC_DTLS_DATA && recs[0].body[0] == VC_CSTP_DATA;
-    if (!is_spent(l, out)) {
-        size_t sealed = vc_dtls_seal(out, l->udp_out, recs, n);
-        for (size_t i = 0; i < sealed; i++)
-            vc_udp_trains_add(l, &l->udp_peer, &l->udp_local, recs[i].raw, recs[i].raw_len);
-        if (sealed > 0)
-            w->udp_staged = (size_t)(recs[sealed - 1].raw + recs[sealed - 1].raw_len - w->udp_stage);
+    size_t sealed = is_spent(l, out) ? 0 : vc_dtls_seal(out, l->udp_out, recs, n);
+    for (size_t i = 0; i < sealed; i++)
+        vc_udp_trains_add(l, &l->udp_peer, &l->udp_local, recs[i].raw, recs[i].raw_len);
+    for (size_t i = sealed; i < n && data; i++)
+        vc_udp_trains_again(l, recs[i].body + 1, recs[i].len - 1);
+    if (sealed > 0) {
+        w->udp_staged = (size_t)(recs[sealed - 1].raw + recs[sealed - 1].raw_len - w->udp_stage);
         vc_cstp_sent(&l->s.dtls, data, vc_worker_now(w));
         if (vc_cstp_due(&l->s.dtls) < l->timer.due)
             vc_live_rearm(l); /* a client's quick probe */
@@ -244,6 +245,7 @@ void vc_udp_lane_close(struct vc_live *l, bool say_so)
     }
     if (w->n_trains > 0)
         vc_udp_trains_send(w); /* trains name the session */
+    vc_udp_trains_forget(l);
     drop_pending(l);
     close_channel(l);
     known_at(l, 0, &(struct vc_ip){0});

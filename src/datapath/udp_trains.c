@@ -3,18 +3,70 @@
 
 #include <errno.h>
 
+/** The caller has counted it as sent. */
+static void lost(struct vc_live *l, size_t len)
+{
+    l->s.count.tx_packets--;
+    l->s.count.tx_bytes -= len;
+    l->s.count.tx_dropped++;
+    l->w->count.dropped_kernel++;
+}
+
+void vc_udp_trains_again(struct vc_live *l, const uint8_t *packet, size_t len)
+{
+    struct vc_worker *w = l->w;
+    if (w->n_again == VC_AGAIN_MAX || len > sizeof(w->again_stage) - w->again_staged) {
+        lost(l, len);
+        return;
+    }
+    memcpy(w->again_stage + w->again_staged, packet, len);
+    w->again[w->n_again].live = l;
+    w->again[w->n_again].at = w->again_staged;
+    w->again[w->n_again++].len = len;
+    w->again_staged += len;
+}
+
+void vc_udp_trains_forget(struct vc_live *l)
+{
+    for (unsigned i = 0; i < l->w->n_again; i++) {
+        if (l->w->again[i].live == l)
+            l->w->again[i].live = NULL;
+    }
+}
+
+/** Datagrams larger than the way there: their packets go over TLS (2-tunnel.md 11). They are sealed already, by a key
+ *  that opens them, too; nothing of this costs those that fit. What is no packet is lost: the answer to a question of
+ *  this size would say that it fits. */
+static void too_large(struct vc_live *l, const struct vc_udp_train *t)
+{
+    struct vc_dtls_dir own = l->s.udp.dtls.out; /* opening spends no number of the original */
+    for (size_t at = 0; at < t->len; at += t->segment) {
+        size_t len = t->len - at < t->segment ? t->len - at : t->segment;
+        struct vc_dtls_walk walk = vc_dtls_walk_of(t->at + at, len);
+        struct vc_replay any = {0};
+        struct vc_dtls_record rec;
+        if (l->udp_out && vc_dtls_next(&walk, &rec) && vc_dtls_open(&own, l->udp_out, &any, &rec, 1) == 1 &&
+            rec.type == VC_DTLS_DATA && rec.len > 1 && rec.body[0] == VC_CSTP_DATA)
+            vc_udp_trains_again(l, rec.body + 1, rec.len - 1);
+        else
+            l->w->count.dropped_kernel++;
+    }
+    vc_dtls_dir_wipe(&own);
+}
+
 /** A train was not taken. What to do about it waits for the end of the turn: the session is in the middle of something.
  */
 static void not_sent(struct vc_live *l, const struct vc_udp_train *t, int err)
 {
-    l->w->count.dropped_kernel += (t->len + t->segment - 1) / t->segment;
-    if (err == EAGAIN || err == ENOBUFS || err == ENOMEM)
-        return; /* lost, as on any path */
     if (err == EMSGSIZE) {
         if (l->udp_max == 0 || t->segment < l->udp_max)
             l->udp_max = (uint16_t)t->segment;
+        too_large(l, t);
         return;
     }
+    l->w->count.dropped_kernel += (t->len + t->segment - 1) / t->segment;
+    if (err == EAGAIN || err == ENOBUFS || err == ENOMEM)
+        return; /* lost, as on any path */
     if (!vc_endpoint_eq(&t->peer, &l->udp_peer))
         return; /* a question to an address that is not the session's */
     l->udp_errno = err;

@@ -144,6 +144,8 @@ void vc_worker_flush(struct vc_worker *w)
 {
     vc_coalesce_flush(&w->coalescer);
     vc_udp_trains_flush(w);
+    if (w->n_again > 0)
+        vc_tun_lane_again(w);
     vc_tcp_lane_flush(w);
 }
 

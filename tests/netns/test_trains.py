@@ -149,6 +149,36 @@ def test_many_sessions_in_one_client(start_gateway, wireclient):
     until(lambda: g.show("users") == [], "all have logged off")
 
 
+@pytest.mark.core
+@pytest.mark.parametrize("mode", ["psk", "resume"])
+def test_what_the_way_does_not_take_goes_over_tls(start_gateway, wireclient, mode):
+    """2-tunnel.md 11: the way to the client has a smaller MTU than was agreed. Not even the first packets are lost."""
+    g = start_gateway()
+    c = wireclient(g, "connect", "--dtls", mode).wait_up(dtls=True)
+    assert ping(c.host, netns.BEHIND4) == 0  # data is on DTLS, in both directions
+    before = counters(c)
+    with c.host.socket(socket.AF_INET, socket.SOCK_DGRAM) as there, \
+            g.world.behind.socket(socket.AF_INET, socket.SOCK_DGRAM) as here:
+        there.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        there.settimeout(5)
+        there.bind((c.address4, 0))
+        here.connect(there.getsockname())
+        g.namespace.run("ip", "link", "set", "wan", "mtu", "1300")
+        try:
+            for burst in range(5):  # short ones: a TUN's queue is, too
+                for i in range(12):
+                    here.send(bytes([burst, i]) * 680)
+                assert sorted(there.recv(2048)[1] for _ in range(12)) == list(range(12)), burst
+            here.send(b"small")
+            assert there.recv(2048) == b"small"
+        finally:
+            g.namespace.run("ip", "link", "set", "wan", "mtu", "1500")
+    after = counters(c)
+    moved = {key: after["client"][key] - before["client"][key] for key in ("tcp_in", "udp_in")}
+    assert moved["tcp_in"] >= 60 and moved["udp_in"] >= 1, moved
+    assert after["gateway"]["dropped_kernel"] == before["gateway"]["dropped_kernel"]
+
+
 @pytest.fixture
 def resets(world):
     """resets(): how many TCP resets have come to client host 1 from the gateway."""
