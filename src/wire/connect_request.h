@@ -65,7 +65,8 @@ enum vc_encoding {
 /** Zeroed: nothing was said. Holds a secret: vc_connect_request_wipe. */
 struct vc_connect_request {
     uint32_t seen; /* bit per enum vc_connect_header: came, and was taken */
-    uint32_t bad;  /* came at least once in a form that does not parse (the last good one, if any, stands) */
+    uint32_t bad;  /* came at least once in a form that does not parse; the last good one, if any, stands, but never a
+                    * master secret */
 
     char hostname[VC_CONNECT_HOSTNAME]; /* up to the first dot */
     uint32_t base_mtu;                  /* 576..65535; 0: absent */

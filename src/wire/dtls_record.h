@@ -9,7 +9,8 @@
 /** DTLS 1.2 records (2-tunnel.md 9.1, 9.3, 10; RFC 6347 4.1, RFC 5288, RFC 7905): epoch 0 in the clear, epoch 1 with an
  *  AEAD. type(1) version(2) epoch(2) seq(6) length(2) fragment. */
 #define VC_DTLS_1_2 0xfefd
-#define VC_DTLS_1_0 0xfeff /* only in the record header of epoch 0: OpenSSL's ClientHello, every HelloVerifyRequest */
+#define VC_DTLS_1_0                                                                                                    \
+    0xfeff /* only read, in the record header of epoch 0: OpenSSL's ClientHello and HelloVerifyRequest */
 
 enum vc_dtls_type { VC_DTLS_CCS = 20, VC_DTLS_ALERT = 21, VC_DTLS_HANDSHAKE = 22, VC_DTLS_DATA = 23 };
 
@@ -59,7 +60,7 @@ static inline struct vc_dtls_walk vc_dtls_walk_of(uint8_t *datagram, size_t len)
 /** The next one; false at the end. */
 bool vc_dtls_next(struct vc_dtls_walk *w, struct vc_dtls_record *out);
 
-/** Writes one record of epoch 0. @version: VC_DTLS_1_2, or VC_DTLS_1_0 in a HelloVerifyRequest. More than
+/** Writes one record of epoch 0. @version: VC_DTLS_1_2 in all that we send; others' VC_DTLS_1_0 is for tests. More than
  *  VC_DTLS_PLAIN_MAX bytes, or a seq of 2^48, poison the writer. */
 void vc_dtls_put_plain(struct vc_writer *w, uint8_t type, uint16_t version, uint64_t seq, const void *fragment,
                        size_t len);
