@@ -203,9 +203,7 @@ void vc_tun_lane_frame(struct vc_worker *w, uint8_t *frame, size_t len, bool for
     }
     struct vc_live *l = vc_worker_for(w, &dst);
     if (!l) {
-        if (w->ops->stray_frame && !forwarded)
-            w->ops->stray_frame(w->owner, frame, len, &dst);
-        else
+        if (forwarded || !w->ops->stray_frame || !w->ops->stray_frame(w->owner, frame, len, &dst))
             w->count.dropped_stray++;
         return;
     }

@@ -462,8 +462,15 @@ static void strays(void **state)
     assert_int_equal(send(r->tun, frame, VC_TUN_HDR + n, 0), VC_TUN_HDR + n);
     rig_turn(r);
     assert_int_equal(r->n_stray_frames, 1);
+    assert_int_equal(vc_worker_counters(r->w)->dropped_stray, 0);
     vc_worker_frame(r->w, frame, VC_TUN_HDR + n);
     assert_int_equal(r->n_stray_frames, 1);
+    assert_int_equal(vc_worker_counters(r->w)->dropped_stray, 1);
+    r->no_neighbour = true; /* asked, and nobody has it */
+    assert_int_equal(send(r->tun, frame, VC_TUN_HDR + n, 0), VC_TUN_HDR + n);
+    rig_turn(r);
+    assert_int_equal(r->n_stray_frames, 2);
+    assert_int_equal(vc_worker_counters(r->w)->dropped_stray, 2);
     n = packet_of(frame + VC_TUN_HDR, 99, 7, 20, 1);
     vc_worker_frame(r->w, frame, VC_TUN_HDR + n);
     assert_int_equal(client_packet(c, got), n);

@@ -61,10 +61,11 @@ struct vc_worker_ops {
     /** The TLS connection is over, and with it the session here; it must not be used after this returns. Called once
      *  for each, with the first reason. */
     void (*ended)(void *owner, struct vc_live *live, enum vc_live_end how, const struct vc_fail *why);
-    /** DTLS came up (suite by s->udp), or data goes over TLS again. */
+    /** Data goes over DTLS (vc_live_dtls_suite, vc_live_udp_peer), or over TLS again. */
     void (*dtls)(void *owner, struct vc_live *live, bool up);
-    /** A packet from the TUN for no session of this worker: header and packet as read. May be NULL. */
-    void (*stray_frame)(void *owner, const uint8_t *frame, size_t len, const struct vc_ip *to);
+    /** A packet from the TUN for no session of this worker: header and packet as read. True when somebody else has it
+     *  now. May be NULL. */
+    bool (*stray_frame)(void *owner, const uint8_t *frame, size_t len, const struct vc_ip *to);
     /** Datagrams from an address that is no session's here, and no ClientHello: true when somebody else takes them. May
      *  be NULL. */
     bool (*claimed)(void *owner, const struct vc_udp_train *train);

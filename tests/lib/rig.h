@@ -47,7 +47,8 @@ struct rig {
         enum vc_cause cause;
     } events[4096];
     unsigned n_events, n_up, n_down, n_stray_frames, n_stray_hellos, n_stray_sealed, n_asked;
-    bool claims; /* a neighbour has every unknown address */
+    bool claims;       /* a neighbour has every unknown address */
+    bool no_neighbour; /* nobody takes stray packets */
 };
 
 /** What a client got: one per TLS record, or per DTLS record. */
@@ -664,13 +665,14 @@ RIG_API void expect_dtls(struct client *c, uint8_t type, const void *payload, si
 
 /* ---- ops ---- */
 
-RIG_API void rig_stray_frame(void *owner, const uint8_t *frame, size_t len, const struct vc_ip *to)
+RIG_API bool rig_stray_frame(void *owner, const uint8_t *frame, size_t len, const struct vc_ip *to)
 {
     struct rig *r = owner;
     (void)frame;
     (void)len;
     (void)to;
     r->n_stray_frames++;
+    return !r->no_neighbour;
 }
 
 RIG_API bool rig_claimed(void *owner, const struct vc_udp_train *train)

@@ -537,6 +537,28 @@ static void announced_nonsense(void **state)
     client_free(c);
 }
 
+/* A packet for nobody, here or in a process beside: it is counted. */
+static void for_nobody(void **state)
+{
+    struct world w;
+    uint8_t frame[VC_TUN_HDR + 200] = {0};
+    const size_t at = offsetof(struct vc_worker_counters, dropped_stray), last = at + 7;
+    (void)state;
+    start(&w);
+    size_t n = packet_of(frame + VC_TUN_HDR, 99, 50, 20, 1);
+    assert_int_equal(send(w.tun, frame, VC_TUN_HDR + n, 0), VC_TUN_HDR + n);
+    for (unsigned dropped = 0, query = 1; dropped != 1; query++) {
+        const struct vc_msg ask = {.type = VC_IPC_COUNT, .COUNT = {.query = query}};
+        process_say(&w.p, w.authority, VC_ROLE_AUTHORITY, &ask, -1);
+        const struct vc_msg *m = process_expect(&w.p, w.authority, VC_ROLE_AUTHORITY, VC_IPC_COUNTS, NULL);
+        assert_int_equal(m->COUNTS.query, query);
+        assert_int_equal(m->COUNTS.counters.len, sizeof(struct vc_worker_counters));
+        dropped = m->COUNTS.counters.at[last];
+        assert_true(query < 1000); /* it is asked again until the TUN was read */
+    }
+    stop(&w);
+}
+
 /* STOP: the client hears close_notify and the end, and what it sends meanwhile is no reason for a reset. It is waited
  * for, but not for one that does not go. */
 static void stops_in_order(void **state)
@@ -638,7 +660,7 @@ int main(void)
         cmocka_unit_test(the_newest_wins), cmocka_unit_test(forgotten),
         cmocka_unit_test(malformed),       cmocka_unit_test(announced_nonsense),
         cmocka_unit_test(new_authority),   cmocka_unit_test(out_of_fds),
-        cmocka_unit_test(stops_in_order),
+        cmocka_unit_test(for_nobody),      cmocka_unit_test(stops_in_order),
     };
     return cmocka_run_group_tests_name("sim/handover", tests, NULL, NULL);
 }

@@ -109,10 +109,10 @@ static void on_emit(void *owner, struct vc_event *e)
     vc_child_emit(&t->child, e);
 }
 
-static void on_stray_frame(void *owner, const uint8_t *frame, size_t len, const struct vc_ip *to)
+static bool on_stray_frame(void *owner, const uint8_t *frame, size_t len, const struct vc_ip *to)
 {
     struct tunnel *t = owner;
-    vc_neighbours_stray_frame(&t->neighbours, frame, len, to);
+    return vc_neighbours_stray_frame(&t->neighbours, frame, len, to);
 }
 
 static bool on_claimed(void *owner, const struct vc_udp_train *train)

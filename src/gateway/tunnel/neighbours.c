@@ -54,7 +54,7 @@ void vc_neighbours_init(struct vc_neighbours *n, struct vc_loop *loop, const uin
 
 /* ---- packets ---- */
 
-void vc_neighbours_stray_frame(struct vc_neighbours *n, const uint8_t *frame, size_t len, const struct vc_ip *to)
+bool vc_neighbours_stray_frame(struct vc_neighbours *n, const uint8_t *frame, size_t len, const struct vc_ip *to)
 {
     uint8_t key[VC_PREFIX_KEY];
     const struct route *r;
@@ -65,9 +65,9 @@ void vc_neighbours_stray_frame(struct vc_neighbours *n, const uint8_t *frame, si
         r = vc_map_get(&n->route6, key);
     }
     if (!r || r->owner == n->self || r->owner >= VC_NEIGHBOURS_MAX)
-        return;
+        return false;
     struct vc_msg m = {.type = VC_IPC_PACKETS, .PACKETS = {.frame = {.at = frame, .len = len}}};
-    (void)vc_port_offer(&n->ports[r->owner], &m);
+    return vc_port_offer(&n->ports[r->owner], &m) == 0;
 }
 
 /* ---- datagrams ---- */

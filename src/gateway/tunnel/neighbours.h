@@ -48,7 +48,7 @@ void vc_neighbours_route(struct vc_neighbours *n, const struct vc_msg *m);
 void vc_neighbours_here(struct vc_neighbours *n, const uint8_t dtls_id[32]);
 
 /* What the worker does not know: its ops of the same names. */
-void vc_neighbours_stray_frame(struct vc_neighbours *n, const uint8_t *frame, size_t len, const struct vc_ip *to);
+bool vc_neighbours_stray_frame(struct vc_neighbours *n, const uint8_t *frame, size_t len, const struct vc_ip *to);
 bool vc_neighbours_claimed(struct vc_neighbours *n, const struct vc_udp_train *train);
 bool vc_neighbours_stray_datagram(struct vc_neighbours *n, const struct vc_udp_train *train, bool hello);
 
