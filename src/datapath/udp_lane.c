@@ -530,6 +530,7 @@ static void begin(struct vc_live *l, const struct vc_endpoint *from, const struc
     if (!l->pending || claim(l, from) != 0) {
         free(l->pending);
         l->pending = NULL;
+        emit(l, VC_EVENT_DTLS_FAILED, VC_OUTCOME_FAILED, VC_CAUSE_NO_MEMORY, "handshake");
         return;
     }
     l->pending->proved = proved;

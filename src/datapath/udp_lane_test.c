@@ -1,4 +1,5 @@
 /* DTLS through a whole worker: handshakes, replays, strangers, new addresses, and the way back to TLS. */
+#include "faults.h"
 #include "proto/dtls_gateway.h"
 #include "rig.h"
 
@@ -950,6 +951,25 @@ static void key_limit(void **state)
     }
 }
 
+/* No memory for a handshake: told, and the next one is a new chance. */
+static void no_memory_for_a_handshake(void **state)
+{
+    struct rig *r = rig_new((struct rig_options){0});
+    struct client *c = client_of(r, 0, 7);
+    (void)state;
+    rig_start(c);
+    fault_alloc = 1;
+    dtls_hello(c);
+    rig_turn(r);
+    assert_int_equal(fault_alloc, 0);
+    assert_int_equal(count_events(r, VC_EVENT_DTLS_FAILED), 1);
+    assert_int_equal(r->events[r->n_events - 1].cause, VC_CAUSE_NO_MEMORY);
+    dtls_handshake(c);
+    assert_int_equal(down(c, 7), BY_DTLS);
+    client_free(c);
+    rig_free(r);
+}
+
 /* Nothing can be sent there: over TLS, while the turn that finds it out goes on unharmed. */
 static void unreachable(void **state)
 {
@@ -1046,6 +1066,7 @@ int main(void)
         cmocka_unit_test(probing_client),
         cmocka_unit_test(takes_up_a_channel),
         cmocka_unit_test(key_limit),
+        cmocka_unit_test(no_memory_for_a_handshake),
         cmocka_unit_test(unreachable),
         cmocka_unit_test(ends_clean),
     };

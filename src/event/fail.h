@@ -98,6 +98,7 @@ enum vc_next {
     X(CONNECT_ANSWER,      CSTP,     STOP,      "the gateway's answer to CONNECT is malformed or passes a limit") \
     X(NO_TUNNEL,           CSTP,     RETRY,     "no tunnel process can take the session at the moment") \
     X(HANDOVER_LOST,       CSTP,     RETRY,     "the connection was lost on its way to the tunnel process: the client comes back by its token") \
+    X(HANDOVERS_MAX,       CSTP,     RETRY,     "too many connections wait to be handed over at once: their clients come back; look who connects so often") \
     X(CSTP_FRAMING,        CSTP,     RETRY,     "the client broke the framing of the tunnel: the connection ends, the session stays") \
     X(CSTP_RECORD,         CSTP,     RETRY,     "a TLS record could not be opened: the connection ends, the session stays") \
     X(CSTP_PEER_CLOSED,    CSTP,     RETRY,     "the client's connection ended without a log-off: the session waits for its return") \
@@ -119,6 +120,7 @@ enum vc_next {
     X(DTLS_SILENT,         DTLS,     FALL_BACK, "no DTLS handshake came: let UDP through to this port, or stay on TLS") \
     X(DTLS_UNANSWERED,     DTLS,     FALL_BACK, "no answer came over UDP: let UDP through to the gateway, or stay on TLS") \
     X(DTLS_HANDSHAKE,      DTLS,     FALL_BACK, "the DTLS handshake failed: the client stays on TLS") \
+    X(DTLS_ONE_WAY,        DTLS,     FALL_BACK, "the client began a DTLS handshake and did not go on: let UDP through in both directions, or stay on TLS") \
     X(DTLS_DEAD_PEER,      DTLS,     FALL_BACK, "nothing comes back over UDP any more: data goes over TLS until it does") \
     X(DTLS_CLOSED,         DTLS,     FALL_BACK, "the client closed the DTLS channel: data goes over TLS") \
     X(DTLS_UNREACHABLE,    DTLS,     FALL_BACK, "the client's UDP port is unreachable: data goes over TLS") \

@@ -433,7 +433,7 @@ int vc_dtls_gateway_tick(struct vc_dtls_gateway *g, uint64_t now_ns, struct vc_d
         return VC_DTLS_STEP_MORE;
     if (g->resends == VC_DTLS_RESENDS) {
         vc_dtls_gateway_wipe(g);
-        return vc_fail_set(fail, VC_CAUSE_DTLS_HANDSHAKE, 0, "the client did not finish the handshake that it began");
+        return vc_fail_set(fail, VC_CAUSE_DTLS_ONE_WAY, 0, "the client did not finish the handshake that it began");
     }
     g->resends++;
     g->wait_ns *= 2;

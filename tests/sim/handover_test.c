@@ -533,7 +533,7 @@ static void announced_nonsense(void **state)
     expect_up(&w, c, 1);
     close_fd(&c->fd);
     stop(&w);
-    assert_int_equal(process_events(&w.p, VC_EVENT_PROCESS_NOTICE, VC_CAUSE_IPC_MALFORMED), 5);
+    assert_int_equal(process_events(&w.p, VC_EVENT_PROCESS_NOTICE, VC_CAUSE_IPC_MALFORMED), 6);
     client_free(c);
 }
 
@@ -557,6 +557,36 @@ static void for_nobody(void **state)
         assert_true(query < 1000); /* it is asked again until the TUN was read */
     }
     stop(&w);
+}
+
+/* More announcements than any portal can bring: said once; and when there is room again, they are taken. */
+static void announced_too_often(void **state)
+{
+    struct world w;
+    uint8_t ticket[16] = {0};
+    (void)state;
+    start(&w);
+    struct client *c = client_new(&w.rig, RIG_12_AES128, 7);
+    for (unsigned i = 0; i < 4096 + 3; i++) {
+        struct vc_msg m = expect_of(c, 0, 1 + i);
+        memcpy(ticket, &i, sizeof(i));
+        m.EXPECT.ticket.at = ticket;
+        process_say(&w.p, w.authority, VC_ROLE_AUTHORITY, &m, -1);
+        if (i % 16 == 0)
+            settle(&w);
+    }
+    const struct vc_msg back = {.type = VC_IPC_CLOSE, .CLOSE = {.session = 7, .generation = 1}};
+    process_say(&w.p, w.authority, VC_ROLE_AUTHORITY, &back, -1);
+    announce(&w, c, 0, 5000);
+    settle(&w);
+    bring(&w, 0, c, 0);
+    adopted(&w, 0, 0);
+    give(&w, 0, 0);
+    expect_up(&w, c, 5000);
+    close_fd(&c->fd);
+    stop(&w);
+    assert_int_equal(process_events(&w.p, VC_EVENT_PROCESS_NOTICE, VC_CAUSE_HANDOVERS_MAX), 1);
+    client_free(c);
 }
 
 /* STOP: the client hears close_notify and the end, and what it sends meanwhile is no reason for a reset. It is waited
@@ -660,7 +690,8 @@ int main(void)
         cmocka_unit_test(the_newest_wins), cmocka_unit_test(forgotten),
         cmocka_unit_test(malformed),       cmocka_unit_test(announced_nonsense),
         cmocka_unit_test(new_authority),   cmocka_unit_test(out_of_fds),
-        cmocka_unit_test(for_nobody),      cmocka_unit_test(stops_in_order),
+        cmocka_unit_test(for_nobody),      cmocka_unit_test(announced_too_often),
+        cmocka_unit_test(stops_in_order),
     };
     return cmocka_run_group_tests_name("sim/handover", tests, NULL, NULL);
 }

@@ -39,6 +39,7 @@ static struct tunnel {
     struct vc_port authority, portals[PORTALS_MAX];
     struct vc_map expected; /* by ticket */
     struct vc_heap deadlines;
+    uint64_t told_full_ns; /* when it was last said that EXPECTED_MAX was reached; 0: never */
 } tunnel;
 
 static void forget_expected(struct tunnel *t, struct expected *x)
@@ -135,15 +136,34 @@ static void on_lost(struct vc_port *port, bool malformed)
 
 /* ---- the authority ---- */
 
+/** It will be missed when its portal brings it. */
+static void not_expected(struct tunnel *t, const struct vc_msg *m, enum vc_cause cause, const char *detail)
+{
+    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, m->EXPECT.session);
+    vc_event_number(&e, VC_FIELD_COUNT, t->expected.n);
+    vc_fail_set(&e.fail, cause, 0, "%s", detail);
+    vc_child_emit(&t->child, &e);
+}
+
 static void take_expect(struct tunnel *t, const struct vc_msg *m)
 {
     uint64_t now = t->child.loop.now_ns;
-    struct expected *x = t->expected.n < EXPECTED_MAX ? calloc(1, sizeof(*x)) : NULL;
-    if (!x || m->EXPECT.ticket.len != sizeof(x->ticket)) {
-        free(x);
+    if (t->child.stopped)
+        return;
+    if (t->expected.n >= EXPECTED_MAX) { /* said now and then: who floods us writes no logs */
+        if (t->told_full_ns == 0 || now - t->told_full_ns >= EXPECT_S * 1000000000ULL) {
+            t->told_full_ns = now;
+            not_expected(t, m, VC_CAUSE_HANDOVERS_MAX, "");
+        }
         return;
     }
-    memcpy(x->ticket, m->EXPECT.ticket.at, sizeof(x->ticket));
+    struct expected *x = calloc(1, sizeof(*x));
+    if (!x) {
+        not_expected(t, m, VC_CAUSE_NO_MEMORY, "an announced connection");
+        return;
+    }
+    if (m->EXPECT.ticket.len == sizeof(x->ticket))
+        memcpy(x->ticket, m->EXPECT.ticket.at, sizeof(x->ticket));
     x->fd = -1;
     x->deadline.owner = x;
     struct vc_session_facts *f = &x->session.facts;
@@ -168,16 +188,16 @@ static void take_expect(struct tunnel *t, const struct vc_msg *m)
         memcpy(f->terms.id, m->EXPECT.dtls_id.at, 32);
         f->terms.id_len = 32;
     }
-    if (!vc_session_facts_sane(f) || vc_map_get(&t->expected, x->ticket)) {
-        struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, f->id);
-        vc_fail_set(&e.fail, VC_CAUSE_IPC_MALFORMED, 0, "EXPECT of the authority");
-        vc_child_emit(&t->child, &e);
+    if (m->EXPECT.ticket.len != sizeof(x->ticket) || !vc_session_facts_sane(f) || vc_map_get(&t->expected, x->ticket)) {
+        not_expected(t, m, VC_CAUSE_IPC_MALFORMED, "EXPECT of the authority");
         free(x);
         return;
     }
     if (vc_map_put(&t->expected, x->ticket, x) != 0 ||
-        vc_heap_set(&t->deadlines, &x->deadline, now + EXPECT_S * 1000000000ULL) != 0)
+        vc_heap_set(&t->deadlines, &x->deadline, now + EXPECT_S * 1000000000ULL) != 0) {
+        not_expected(t, m, VC_CAUSE_NO_MEMORY, "an announced connection");
         forget_expected(t, x);
+    }
 }
 
 static void answer_count(struct tunnel *t, const struct vc_msg *m)
