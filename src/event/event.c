@@ -8,8 +8,9 @@ enum field_type { TEXT, NUMBER, SECRET };
 static const struct {
     const char *name, *flow, *tells;
     enum vc_phase phase;
+    unsigned by;
 } events[] = {
-#define X(id, name, phase, flow, tells) [VC_EVENT_##id] = {(name), (flow), (tells), VC_PHASE_##phase},
+#define X(id, name, phase, by, flow, tells) [VC_EVENT_##id] = {(name), (flow), (tells), VC_PHASE_##phase, (by)},
     VC_EVENTS(X)
 #undef X
 };
@@ -41,6 +42,11 @@ const char *vc_event_flow(enum vc_event_id id)
 const char *vc_event_tells(enum vc_event_id id)
 {
     return events[id].tells;
+}
+
+unsigned vc_event_by(enum vc_event_id id)
+{
+    return events[id].by;
 }
 
 enum vc_phase vc_event_phase(enum vc_event_id id)

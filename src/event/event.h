@@ -6,48 +6,49 @@
 
 /** Every step of every phase of every attempt is one event (docs/architecture.md, "Events"). Logs, the live stream and
  *  the demo are renderings of events; nothing on the path of a connection writes a line any other way.
- *  Columns: id, name (`phase.what`), phase, id of the flow (docs/flow.md; "" where none), what it tells. */
+ *  Columns: id, name (`phase.what`), phase, which processes tell it (the supervisor takes it from no other), id of the
+ *  flow (docs/flow.md; "" where none), what it tells. */
 // clang-format off
 #define VC_EVENTS(X) \
-    X(PROCESS_STARTED,   "process.started",    PROCESS,  "",     "a process of the gateway is ready") \
-    X(PROCESS_ENDED,     "process.ended",      PROCESS,  "",     "a process of the gateway ended") \
-    X(PROCESS_NOTICE,    "process.notice",     PROCESS,  "",     "something an administrator should know") \
-    X(GATEWAY_UP,        "process.gateway-up", PROCESS,  "",     "the gateway serves") \
-    X(GATEWAY_STOPPING,  "process.gateway-stopping", PROCESS, "", "the gateway stops") \
-    X(CONFIG_KEY,        "process.config-key", PROCESS,  "",     "a configuration key that is not served, unknown, or has no effect") \
-    X(CONTROL,           "process.control",    PROCESS,  "",     "a command came over the control socket") \
-    X(TLS_ACCEPTED,      "tls.accepted",       TLS,      "F1.1", "a connection came in") \
-    X(TLS_UP,            "tls.up",             TLS,      "F1.8", "the TLS handshake is complete") \
-    X(TLS_FAILED,        "tls.failed",         TLS,      "F1.2", "the TLS handshake failed") \
-    X(HTTP_REFUSED,      "group.http-refused", GROUP,    "",     "a request was refused") \
-    X(GROUP_FORM,        "group.form",         GROUP,    "F2.3", "the form of a group was sent") \
-    X(GROUP_CHOSEN,      "group.chosen",       GROUP,    "F2.5", "the group of the login is chosen") \
-    X(GROUP_UNKNOWN,     "group.unknown",      GROUP,    "F2.5", "a group was asked for that does not exist") \
-    X(USER_STATE_MISMATCH, "user.state-mismatch", USER,  "F3.1", "opaque and cookie name different logins") \
-    X(USER_ANSWER,       "user.answer",        USER,     "F3.1", "credentials came in and are checked") \
-    X(USER_REFUSED,      "user.refused",       USER,     "F3.5", "the credentials were not accepted") \
-    X(USER_SUCCESS,      "user.success",       USER,     "F3.3", "the login is complete, a session token was given") \
-    X(DOWNLOAD_NOTHING,  "download.nothing",   DOWNLOAD, "F4.4", "there is nothing to fetch") \
-    X(DOWNLOAD_SENT,     "download.sent",      DOWNLOAD, "F4.4", "an item was sent") \
-    X(DOWNLOAD_REFUSED,  "download.refused",   DOWNLOAD, "F4.4", "an item was refused") \
-    X(CSTP_CONNECT,      "cstp.connect",       CSTP,     "F5.2", "CONNECT was accepted: addresses are leased, the answer is sent") \
-    X(CSTP_REFUSED,      "cstp.refused",       CSTP,     "F5.5", "CONNECT was refused") \
-    X(CSTP_HANDOVER,     "cstp.handover",      CSTP,     "",     "the connection goes from the portal to a tunnel process") \
-    X(CSTP_UP,           "cstp.up",            CSTP,     "F5.4", "the TLS channel carries packets") \
-    X(CSTP_DOWN,         "cstp.down",          CSTP,     "F7.2", "the TLS channel is gone") \
-    X(CSTP_REKEYED,      "cstp.rekeyed",       CSTP,     "F7.1", "the TLS channel has new keys") \
-    X(CSTP_NOTICE,       "cstp.notice",        CSTP,     "",     "something unusual on the TLS channel") \
-    X(SESSION_ENDED,     "cstp.session-ended", CSTP,     "F7.3", "the session is over, its lease is free") \
-    X(DTLS_OFFERED,      "dtls.offered",       DTLS,     "F6.2", "a DTLS mode and suite were chosen") \
-    X(DTLS_NONE,         "dtls.none",          DTLS,     "F6.2", "no DTLS for this connection") \
-    X(DTLS_COOKIE,       "dtls.cookie",        DTLS,     "F6.3", "a ClientHello from elsewhere, or under load, was asked to prove that it hears us") \
-    X(DTLS_HELLO,        "dtls.hello",         DTLS,     "F6.3", "a DTLS handshake began") \
-    X(DTLS_UP,           "dtls.up",            DTLS,     "F6.3", "the DTLS handshake is complete, data moves to DTLS") \
-    X(DTLS_FAILED,       "dtls.failed",        DTLS,     "F6.2", "the DTLS handshake failed") \
-    X(DTLS_SILENT,       "dtls.silent",        DTLS,     "F6.4", "no DTLS handshake came") \
-    X(DTLS_DOWN,         "dtls.down",          DTLS,     "F6.6", "data goes over TLS again") \
-    X(DTLS_MOVED,        "dtls.moved",         DTLS,     "",     "the client's UDP address changed") \
-    X(PACKET_DROPPED,    "cstp.packet-dropped", CSTP,    "",     "a packet was dropped by a rule")
+    X(PROCESS_STARTED,     "process.started",           PROCESS,   VC_BY_SUPERVISOR,                "",      "a process of the gateway is ready") \
+    X(PROCESS_ENDED,       "process.ended",             PROCESS,   VC_BY_ANY,                       "",      "a process of the gateway ended") \
+    X(PROCESS_NOTICE,      "process.notice",            PROCESS,   VC_BY_ANY,                       "",      "something an administrator should know") \
+    X(GATEWAY_UP,          "process.gateway-up",        PROCESS,   VC_BY_SUPERVISOR,                "",      "the gateway serves") \
+    X(GATEWAY_STOPPING,    "process.gateway-stopping",  PROCESS,   VC_BY_SUPERVISOR,                "",      "the gateway stops") \
+    X(CONFIG_KEY,          "process.config-key",        PROCESS,   VC_BY_SUPERVISOR,                "",      "a configuration key that is not served, unknown, or has no effect") \
+    X(CONTROL,             "process.control",           PROCESS,   VC_BY_AUTHORITY,                 "",      "a command came over the control socket") \
+    X(TLS_ACCEPTED,        "tls.accepted",              TLS,       VC_BY_PORTAL,                    "F1.1",  "a connection came in") \
+    X(TLS_UP,              "tls.up",                    TLS,       VC_BY_PORTAL,                    "F1.8",  "the TLS handshake is complete") \
+    X(TLS_FAILED,          "tls.failed",                TLS,       VC_BY_PORTAL | VC_BY_SIGNER,     "F1.2",  "the TLS handshake failed") \
+    X(HTTP_REFUSED,        "group.http-refused",        GROUP,     VC_BY_PORTAL,                    "",      "a request was refused") \
+    X(GROUP_FORM,          "group.form",                GROUP,     VC_BY_AUTHORITY,                 "F2.3",  "the form of a group was sent") \
+    X(GROUP_CHOSEN,        "group.chosen",              GROUP,     VC_BY_AUTHORITY,                 "F2.5",  "the group of the login is chosen") \
+    X(GROUP_UNKNOWN,       "group.unknown",             GROUP,     VC_BY_AUTHORITY,                 "F2.5",  "a group was asked for that does not exist") \
+    X(USER_STATE_MISMATCH, "user.state-mismatch",       USER,      VC_BY_AUTHORITY,                 "F3.1",  "opaque and cookie name different logins") \
+    X(USER_ANSWER,         "user.answer",               USER,      VC_BY_AUTHORITY,                 "F3.1",  "credentials came in and are checked") \
+    X(USER_REFUSED,        "user.refused",              USER,      VC_BY_AUTHORITY,                 "F3.5",  "the credentials were not accepted") \
+    X(USER_SUCCESS,        "user.success",              USER,      VC_BY_AUTHORITY,                 "F3.3",  "the login is complete, a session token was given") \
+    X(DOWNLOAD_NOTHING,    "download.nothing",          DOWNLOAD,  VC_BY_PORTAL,                    "F4.4",  "there is nothing to fetch") \
+    X(DOWNLOAD_SENT,       "download.sent",             DOWNLOAD,  VC_BY_PORTAL,                    "F4.4",  "an item was sent") \
+    X(DOWNLOAD_REFUSED,    "download.refused",          DOWNLOAD,  VC_BY_PORTAL,                    "F4.4",  "an item was refused") \
+    X(CSTP_CONNECT,        "cstp.connect",              CSTP,      VC_BY_AUTHORITY,                 "F5.2",  "CONNECT was accepted: addresses are leased, the answer is sent") \
+    X(CSTP_REFUSED,        "cstp.refused",              CSTP,      VC_BY_PORTAL | VC_BY_AUTHORITY,  "F5.5",  "CONNECT was refused") \
+    X(CSTP_HANDOVER,       "cstp.handover",             CSTP,      VC_BY_PORTAL,                    "",      "the connection goes from the portal to a tunnel process") \
+    X(CSTP_UP,             "cstp.up",                   CSTP,      VC_BY_TUNNEL,                    "F5.4",  "the TLS channel carries packets") \
+    X(CSTP_DOWN,           "cstp.down",                 CSTP,      VC_BY_TUNNEL,                    "F7.2",  "the TLS channel is gone") \
+    X(CSTP_REKEYED,        "cstp.rekeyed",              CSTP,      VC_BY_TUNNEL,                    "F7.1",  "the TLS channel has new keys") \
+    X(CSTP_NOTICE,         "cstp.notice",               CSTP,      VC_BY_TUNNEL,                    "",      "something unusual on the TLS channel") \
+    X(SESSION_ENDED,       "cstp.session-ended",        CSTP,      VC_BY_AUTHORITY,                 "F7.3",  "the session is over, its lease is free") \
+    X(DTLS_OFFERED,        "dtls.offered",              DTLS,      VC_BY_AUTHORITY,                 "F6.2",  "a DTLS mode and suite were chosen") \
+    X(DTLS_NONE,           "dtls.none",                 DTLS,      VC_BY_AUTHORITY,                 "F6.2",  "no DTLS for this connection") \
+    X(DTLS_COOKIE,         "dtls.cookie",               DTLS,      VC_BY_TUNNEL,                    "F6.3",  "a ClientHello from elsewhere, or under load, was asked to prove that it hears us") \
+    X(DTLS_HELLO,          "dtls.hello",                DTLS,      VC_BY_TUNNEL,                    "F6.3",  "a DTLS handshake began") \
+    X(DTLS_UP,             "dtls.up",                   DTLS,      VC_BY_TUNNEL,                    "F6.3",  "the DTLS handshake is complete, data moves to DTLS") \
+    X(DTLS_FAILED,         "dtls.failed",               DTLS,      VC_BY_TUNNEL,                    "F6.2",  "the DTLS handshake failed") \
+    X(DTLS_SILENT,         "dtls.silent",               DTLS,      VC_BY_TUNNEL,                    "F6.4",  "no DTLS handshake came") \
+    X(DTLS_DOWN,           "dtls.down",                 DTLS,      VC_BY_TUNNEL,                    "F6.6",  "data goes over TLS again") \
+    X(DTLS_MOVED,          "dtls.moved",                DTLS,      VC_BY_TUNNEL,                    "",      "the client's UDP address changed") \
+    X(PACKET_DROPPED,      "cstp.packet-dropped",       CSTP,      VC_BY_TUNNEL,                    "",      "a packet was dropped by a rule")
 
 /** Facts that an event may carry. SECRET fields never hold the secret: their setter takes a fingerprint only. */
 #define VC_FIELDS(X) \
@@ -74,11 +75,23 @@
     X(BYTES_IN,  "bytes-in",  NUMBER) \
     X(BYTES_OUT, "bytes-out", NUMBER) \
     X(SECONDS,   "seconds",   NUMBER) \
-    X(TOKEN,     "token",     SECRET)
+    X(TOKEN,     "token",     SECRET) \
+    X(BY,        "by",        TEXT) /* which process told it: written by the supervisor */
 // clang-format on
 
+/** Processes, as bits in the order of ipc/schema.h's roles. */
+enum vc_event_by {
+    VC_BY_SUPERVISOR = 1,
+    VC_BY_SIGNER = 2,
+    VC_BY_AUTHORITY = 4,
+    VC_BY_VERIFIER = 8,
+    VC_BY_PORTAL = 16,
+    VC_BY_TUNNEL = 32,
+    VC_BY_ANY = 63
+};
+
 enum vc_event_id {
-#define X(id, name, phase, flow, tells) VC_EVENT_##id,
+#define X(id, name, phase, by, flow, tells) VC_EVENT_##id,
     VC_EVENTS(X)
 #undef X
         VC_N_EVENTS
@@ -93,7 +106,7 @@ enum vc_field {
 
 enum vc_outcome { VC_OUTCOME_OK, VC_OUTCOME_INFO, VC_OUTCOME_REFUSED, VC_OUTCOME_FAILED, VC_N_OUTCOMES };
 
-#define VC_EVENT_FIELDS_MAX 8
+#define VC_EVENT_FIELDS_MAX 10
 #define VC_FIELD_TEXT 128
 
 struct vc_event_field {
@@ -117,6 +130,7 @@ struct vc_event {
 const char *vc_event_name(enum vc_event_id id);
 const char *vc_event_flow(enum vc_event_id id);
 const char *vc_event_tells(enum vc_event_id id);
+unsigned vc_event_by(enum vc_event_id id); /* of enum vc_event_by */
 enum vc_phase vc_event_phase(enum vc_event_id id);
 const char *vc_field_name(enum vc_field field);
 const char *vc_outcome_name(enum vc_outcome outcome);

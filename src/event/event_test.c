@@ -32,6 +32,7 @@ static void catalogue_is_complete(void **state)
         assert_case(name, strncmp(name, phase, strlen(phase)) == 0 && name[strlen(phase)] == '.');
         assert_case(name, strspn(name, "abcdefghijklmnopqrstuvwxyz-.") == strlen(name) && strlen(name) < 40);
         assert_case(name, strlen(vc_event_tells(id)) >= 10);
+        assert_case(name, vc_event_by(id) != 0 && vc_event_by(id) <= VC_BY_ANY);
         if (*vc_event_flow(id)) {
             char row[16];
             (void)snprintf(row, sizeof(row), "\n| %s |", vc_event_flow(id));
@@ -58,13 +59,19 @@ static void catalogue_is_complete(void **state)
 static void as_committed(void **state)
 {
     static char text[65536];
+    static const char *const processes[] = {"supervisor", "signer", "authority", "verifier", "portal", "tunnel"};
     struct vc_writer w = vc_writer_to(text, sizeof(text));
     (void)state;
-    vc_put_text(&w, "# event | flow | tells. Written by event/event_test.c\n");
+    vc_put_text(&w, "# event | by | flow | tells. Written by event/event_test.c\n");
     for (unsigned i = 0; i < VC_N_EVENTS; i++) {
         enum vc_event_id id = (enum vc_event_id)i;
         const char *flow = *vc_event_flow(id) ? vc_event_flow(id) : "-";
-        vc_put_fmt(&w, "%s | %s | %s\n", vc_event_name(id), flow, vc_event_tells(id));
+        vc_put_fmt(&w, "%s |", vc_event_name(id));
+        for (unsigned k = 0; k < 6 && vc_event_by(id) != VC_BY_ANY; k++) {
+            if (vc_event_by(id) >> k & 1)
+                vc_put_fmt(&w, " %s", processes[k]);
+        }
+        vc_put_fmt(&w, "%s | %s | %s\n", vc_event_by(id) == VC_BY_ANY ? " any" : "", flow, vc_event_tells(id));
     }
     vc_put_text(&w, "# fields\n");
     for (unsigned i = 0; i < VC_N_FIELDS; i++) {
@@ -330,7 +337,10 @@ static void packed_oddities(void **state)
         {"unknown event", BYTES(HEAD("\x0f\xff", "\0", "\0\0") "\0" "\0"), true},
         {"unknown outcome", BYTES(HEAD("\0\0", "\4", "\0\0") "\0" "\0"), true},
         {"unknown cause", BYTES(HEAD("\0\0", "\0", "\x0f\xff") "\0" "\0"), true},
-        {"nine fields", BYTES(GOOD "\0" "\x09" "\0\0" "\2\0" "\3\0" "\4\0" "\5\0" "\6\0" "\7\0" "\x08\0" "\x09\0"), true},
+        {"ten fields", BYTES(GOOD "\0" "\x0a" "\0\0" "\2\0" "\3\0" "\4\0" "\5\0" "\6\0" "\7\0" "\x08\0" "\x09\0"
+                             "\x0a\0"), false},
+        {"eleven fields", BYTES(GOOD "\0" "\x0b" "\0\0" "\2\0" "\3\0" "\4\0" "\5\0" "\6\0" "\7\0" "\x08\0" "\x09\0"
+                                "\x0a\0" "\x0b\0"), true},
         {"unknown field", BYTES(GOOD "\0" "\1" "\xff" "\0"), true},
         {"the same field twice", BYTES(GOOD "\0" "\2" "\0\1a" "\0\1b"), true},
         {"control character in a text", BYTES(GOOD "\0" "\1" "\0" "\3" "x\nz"), true},

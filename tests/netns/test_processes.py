@@ -5,6 +5,7 @@ The table below is the promise; a change of it is a change of the design.
 import ctypes
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -331,6 +332,71 @@ def test_what_a_process_lacks_is_told_until_it_is_there(start_gateway, users):
     failed = gateway.events("process.notice", process="authority", outcome="failed")
     assert all(str(users.path) in e["detail"] for e in failed)
     assert len(gateway.events("process.ended", process="authority", outcome="failed")) == 1  # its death, by kill -9
+
+
+# In the place of a verifier that was taken over: does its work, but for SIGUSR1 and SIGUSR2, on which it tells an event
+# of its own, and one of the authority's.
+FORGER = """#!/usr/bin/python3
+import signal, socket, struct
+port = socket.socket(fileno=3)
+port.setblocking(True)
+
+def tell(event):
+    body = struct.pack(">HBQQQHHBBBB", event, 0, 1, 7, 7, 0, 0, 0, 1, %(by)d, 14) + b"authority-0[1]"
+    port.send(struct.pack(">HI", %(EVENT)d, len(body)) + body)
+
+signal.signal(signal.SIGUSR1, lambda *_: tell(%(notice)d))
+signal.signal(signal.SIGUSR2, lambda *_: tell(%(success)d))
+while message := port.recv(4096):
+    kind, = struct.unpack(">H", message[:2])
+    if kind == %(START)d:
+        port.send(struct.pack(">H", %(READY)d))
+    if kind == %(STOP)d:
+        break
+"""
+
+
+def numbers():
+    """What the forger has to know of the tables: each number is the place of a line."""
+    snapshots = Path(__file__).parents[1] / "snapshots"
+    events, fields = (snapshots / "events.txt").read_text().split("# fields\n")
+    events = [line.split(" |")[0] for line in events.splitlines()[1:]]
+    messages = [line.split(" |")[0] for line in (snapshots / "ipc.txt").read_text().splitlines()[1:]]
+    fields = [line.split(" |")[0] for line in fields.splitlines()]
+    return {name: messages.index(name) for name in ("START", "STOP", "READY", "EVENT")} | {
+        "notice": events.index("process.notice"), "success": events.index("user.success"), "by": fields.index("by")}
+
+
+def test_an_event_is_told_by_whose_it_is(start_gateway):
+    """A process that was taken over can neither speak for another nor tell what another's role sees."""
+    gateway = start_gateway(start=False)
+    gateway.expected_causes |= {"ipc-malformed"}
+    folder = Path(f"/run/own-programs-{os.getpid()}")  # others may enter it
+    (folder / "libexec").mkdir(parents=True)
+    shutil.copy(build_folder() / "varcod", folder)
+    for program in filter(Path.is_file, (build_folder() / "libexec").glob("varco-*")):
+        (folder / "libexec" / program.name).symlink_to(program)
+    forger = folder / "libexec" / "varco-verifier"
+    forger.unlink()
+    forger.write_text(FORGER % numbers())
+    forger.chmod(0o755)
+    usual = gateway.command()
+    gateway.command = lambda: [str(folder / "varcod"), *usual[1:]]
+    try:
+        gateway.start()
+        started = gateway.events("process.started", process="verifier")
+        pid, index = started[0]["pid"], started[0]["count"]
+        os.kill(pid, signal.SIGUSR1)
+        assert gateway.wait_event("process.notice", login=7)["by"] == f"verifier-{index}[{pid}]"
+        os.kill(pid, signal.SIGUSR2)
+        told = gateway.wait_event("process.notice", process="verifier", cause="ipc-malformed")
+        assert "user.success" in told["detail"] and not gateway.events("user.success")
+        gateway.wait_event("process.ended", process="verifier", pid=pid)
+        until(lambda: len(gateway.events("process.started", process="verifier")) > len(started), "another verifier runs")
+        assert gateway.stop() == 0
+    finally:
+        gateway.kill()
+        shutil.rmtree(folder)
 
 
 def test_nothing_outlives_the_supervisor(start_gateway):

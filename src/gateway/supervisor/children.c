@@ -124,25 +124,33 @@ static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
     cs->ops->message(cs->owner, c, m, fd);
 }
 
-static void on_lost(struct vc_port *p, bool malformed)
-{
-    struct vc_children *cs = p->owner;
-    struct vc_child_process *c = vc_children_find(cs, p->peer, p->index);
-    struct vc_fail fail = {0};
-    if (c->pid <= 0 || cs->stopping || (c->leaving && !malformed))
-        return;
-    if (malformed) {
-        vc_fail_set(&fail, VC_CAUSE_IPC_MALFORMED, 0, "a malformed message");
-        cs->ops->failed(cs->owner, c, &fail);
-    }
-    (void)kill(c->pid, SIGKILL); /* without a port it is of no use; SIGCHLD tells the rest */
-}
-
 /** For a reason that was told, or will be. */
 static void kill_it(struct vc_child_process *c)
 {
     c->killed = true;
     (void)kill(c->pid, SIGKILL);
+}
+
+void vc_children_refuse(struct vc_children *cs, struct vc_child_process *c, const struct vc_fail *why)
+{
+    vc_port_close(&c->port); /* what else it says is not heard */
+    cs->ops->failed(cs->owner, c, why);
+    if (c->pid > 0)
+        kill_it(c);
+}
+
+static void on_lost(struct vc_port *p, bool malformed)
+{
+    struct vc_children *cs = p->owner;
+    struct vc_child_process *c = vc_children_find(cs, p->peer, p->index);
+    struct vc_fail fail = {0};
+    if (malformed) {
+        vc_fail_set(&fail, VC_CAUSE_IPC_MALFORMED, 0, "a malformed message");
+        vc_children_refuse(cs, c, &fail);
+        return;
+    }
+    if (c->pid > 0 && !cs->stopping && !c->leaving)
+        (void)kill(c->pid, SIGKILL); /* without a port it is of no use; SIGCHLD tells the rest */
 }
 
 /** One that dies young waits a second, so that a fault does not spin; what it needs and is not there comes less often
@@ -172,6 +180,7 @@ static int spawn(struct vc_children *cs, struct vc_child_process *c, struct vc_f
         return -1;
     }
     c->pid = pid;
+    c->teller = (struct vc_teller){.role = c->role, .index = c->index, .pid = pid};
     c->ready = c->told_stop = c->killed = c->asks = c->leaving = false;
     c->restart_ns = 0;
     c->started_ns = vc_clock_mono_ns();

@@ -1,6 +1,7 @@
 #ifndef VC_GATEWAY_SUPERVISOR_CHILDREN_H
 #define VC_GATEWAY_SUPERVISOR_CHILDREN_H
 
+#include "gateway/supervisor/teller.h"
 #include "ipc/port.h"
 #include "sys/loop.h"
 #include "sys/spawn.h"
@@ -23,6 +24,7 @@ struct vc_children {
         uint16_t index;
         pid_t pid; /* 0: not running */
         struct vc_port port;
+        struct vc_teller teller;
         bool ready;
         bool told_stop;
         bool killed; /* by us, for a reason that was told */
@@ -59,6 +61,8 @@ void vc_children_add(struct vc_children *cs, enum vc_role role, uint16_t index);
  *  successor is ready, and its place is the spare one then. One renewal of a role at a time for each spare. */
 void vc_children_add_spare(struct vc_children *cs, enum vc_role role, uint16_t index);
 int vc_children_start(struct vc_children *cs, struct vc_fail *fail);
+/** It broke the rules: that is told, it is ended, and a fresh one takes its place. */
+void vc_children_refuse(struct vc_children *cs, struct vc_child_process *c, const struct vc_fail *why);
 /** After SIGCHLD. */
 void vc_children_reap(struct vc_children *cs);
 uint64_t vc_children_due(const struct vc_children *cs);

@@ -298,19 +298,34 @@ static void replace(struct vc_gateway *g, enum vc_role role, uint16_t index)
         (void)kill(c->pid, SIGKILL);
 }
 
+static void heard(struct vc_gateway *g, struct vc_child_process *c, const struct vc_bytes *bytes)
+{
+    struct vc_event e;
+    struct vc_fail fail = {0};
+    uint64_t lost;
+    int took = vc_teller_take(&c->teller, bytes, vc_clock_mono_ns(), &e, &lost, &fail);
+    if (took < 0)
+        vc_children_refuse(&g->children, c, &fail);
+    if (took != VC_TELLER_TOOK)
+        return;
+    if (lost > 0) {
+        struct vc_event more = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
+        vc_event_number(&more, VC_FIELD_COUNT, lost);
+        vc_fail_set(&more.fail, VC_CAUSE_EVENTS_LOST, 0, "more than %d a second", VC_TELLER_PER_SECOND);
+        vc_teller_sign(&c->teller, &more);
+        vc_gateway_emit(g, &more);
+    }
+    vc_gateway_emit(g, &e);
+}
+
 static void message(void *owner, struct vc_child_process *c, const struct vc_msg *m, int fd)
 {
     struct vc_gateway *g = owner;
-    struct vc_event e;
-    struct vc_reader r;
     if (fd >= 0)
         (void)close(fd);
     switch (m->type) {
     case VC_IPC_EVENT:
-        r = vc_reader_of(m->EVENT.event.at, m->EVENT.event.len);
-        vc_event_unpack(&e, &r);
-        if (vc_reader_done(&r))
-            vc_gateway_emit(g, &e);
+        heard(g, c, &m->EVENT.event);
         break;
     case VC_IPC_PLEASE:
         if (m->PLEASE.what == VC_PLEASE_STOP) {
@@ -327,7 +342,6 @@ static void message(void *owner, struct vc_child_process *c, const struct vc_msg
     default:
         break;
     }
-    (void)c;
 }
 
 static void write_pid_file(struct vc_gateway *g)
