@@ -76,6 +76,18 @@ static void write_queue(struct vc_port *p)
     vc_watch_set(&p->watch, true, false);
 }
 
+/** An answer uses up a question; what is no answer needs none. */
+static bool was_asked(struct vc_port *p, enum vc_ipc_type type)
+{
+    enum vc_ipc_type question = vc_ipc_question(type);
+    if (question == VC_N_IPC)
+        return true;
+    if (p->asked[question] == 0)
+        return false;
+    p->asked[question]--;
+    return true;
+}
+
 static void read_messages(struct vc_port *p)
 {
     for (int i = 0; i < TURN && p->fd >= 0; i++) {
@@ -90,7 +102,8 @@ static void read_messages(struct vc_port *p)
             lose(p, n < 0 && errno == EMSGSIZE);
             return;
         }
-        if (vc_ipc_unpack(&m, p->peer, p->self, in_buf, (size_t)n) != 0 || (fd >= 0) != (vc_ipc_fds(m.type) == 1)) {
+        if (vc_ipc_unpack(&m, p->peer, p->self, in_buf, (size_t)n) != 0 || (fd >= 0) != (vc_ipc_fds(m.type) == 1) ||
+            !was_asked(p, m.type)) {
             if (fd >= 0)
                 (void)close(fd);
             vc_wipe(in_buf, (size_t)n);
@@ -179,6 +192,8 @@ int vc_port_send(struct vc_port *p, const struct vc_msg *m, int fd)
             r = -1;
         }
     }
+    if (r == 0)
+        p->asked[m->type]++;
     if (secret)
         vc_wipe(out_buf, len);
     return r;

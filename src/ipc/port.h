@@ -5,9 +5,9 @@
 #include "sys/loop.h"
 
 /** One end of a channel between two processes. Messages are checked against the schema before anybody sees them. A
- *  malformed message, a surplus or missing fd, or a peer that stops reading (more than VC_PORT_QUEUE_MAX bytes waiting)
- *  ends the port: `lost` is called once, and the owner decides what that means. A message whose fd finds no place in
- * this process is lost, the port is not. */
+ *  malformed message, a surplus or missing fd, an answer that nobody asked for, or a peer that stops reading (more than
+ *  VC_PORT_QUEUE_MAX bytes waiting) ends the port: `lost` is called once, and the owner decides what that means. A
+ * message whose fd finds no place in this process is lost, the port is not. */
 struct vc_port {
     int fd; /* -1: closed */
     enum vc_role self, peer;
@@ -15,6 +15,7 @@ struct vc_port {
     struct vc_watch watch;
     struct vc_port_queued *queue, **queue_end; /* waiting for the peer to read */
     size_t queued;
+    uint64_t asked[VC_N_IPC]; /* questions of each type that were sent, less the answers to them */
     void *owner;
     /** @fd: -1, or owned by the handler. Views in @m end with the handler. */
     void (*handle)(struct vc_port *p, const struct vc_msg *m, int fd);

@@ -341,6 +341,36 @@ static void what_breaks_the_schema_ends_the_port(void **state)
     }
 }
 
+/* One answer a question, whoever sends it; the second one, or one to nothing, breaks the schema. */
+static void answers_need_a_question(void **state)
+{
+    static const struct {
+        const char *name;
+        int questions, answers, heard;
+    } rows[] = {
+        {"none asked", 0, 1, 0}, {"one of each", 1, 1, 1}, {"one too many", 2, 3, 2}, {"not answered", 2, 1, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct vc_port portal, signer;
+        struct heard at_portal = {0}, at_signer = {0};
+        pair(&portal, &at_portal, &signer, &at_signer);
+        for (int k = 1; k <= rows[i].questions; k++) {
+            struct vc_msg m = sign((uint64_t)k, 10);
+            assert_int_equal(vc_port_send(&portal, &m, -1), 0);
+        }
+        for (int k = 1; k <= rows[i].answers; k++) {
+            struct vc_msg back = {.type = VC_IPC_SIGNED, .SIGNED = {.handshake = (uint64_t)k, .ok = 1}};
+            assert_int_equal(vc_port_send(&signer, &back, -1), 0);
+        }
+        turns(3);
+        bool broken = rows[i].answers > rows[i].heard;
+        assert_case(rows[i].name, (int)at_portal.n == rows[i].heard);
+        assert_case(rows[i].name, at_portal.lost == broken && at_portal.malformed == broken);
+        vc_port_close(&portal);
+        vc_port_close(&signer);
+    }
+}
+
 static void last_words_are_heard(void **state)
 {
     struct vc_port signer;
@@ -432,6 +462,7 @@ int main(void)
         T(fds_go_along),
         T(our_own_faults_send_nothing),
         T(what_breaks_the_schema_ends_the_port),
+        T(answers_need_a_question),
         T(last_words_are_heard),
         T(sending_to_the_dead),
         T(a_handler_may_close_its_port),

@@ -56,6 +56,19 @@ enum vc_ipc_when vc_ipc_when(enum vc_ipc_type type)
     return table[type].when;
 }
 
+enum vc_ipc_type vc_ipc_question(enum vc_ipc_type type)
+{
+    switch (type) {
+#define X(answer, question)                                                                                            \
+    case VC_IPC_##answer:                                                                                              \
+        return VC_IPC_##question;
+        VC_IPC_ANSWERS(X)
+#undef X
+    default:
+        return VC_N_IPC;
+    }
+}
+
 const char *vc_ipc_when_name(enum vc_ipc_when when)
 {
     switch (when) {

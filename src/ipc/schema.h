@@ -17,11 +17,12 @@
 
 /** Every message between processes. Reading this table is reading the architecture: who may send what to whom, with how
  *  many fds, how large, and when its reader accepts it. A message that breaks its line ends the port it came over, and
- *  with it the sender; never the reader.
+ *  with it the sender; never the reader. Of "when" the port itself checks ANSWER; what connections, tokens, tickets and
+ *  hand-overs allow their owner checks, who drops what an honest sender may have sent too late, and nothing else.
  *
- *  When: AT_START     before START, from the supervisor
+ *  When: AT_START     before START, from the supervisor; dropped when late
  *        ALWAYS       any time
- *        ANSWER       only to an open question of the reader
+ *        ANSWER       to a question of the reader (VC_IPC_ANSWERS): never more of them than were asked
  *        HANDSHAKE    once per TLS handshake
  *        BEFORE_SUCCESS  for a connection without an open question; a login that succeeded takes no more of them
  *        WITH_TOKEN   the token decides, whoever brings it
@@ -79,6 +80,18 @@
     X(PACKETS,        TUNNEL,     TUNNEL,     0,   66000,   ALWAYS) \
     X(RENEW,          PORTAL,     SUPERVISOR, 0,   16,      ALWAYS) \
     X(LEAVE,          SUPERVISOR, PORTAL,     0,   16,      ALWAYS)
+
+/** Which question an answer is to. */
+#define VC_IPC_ANSWERS(X) \
+    X(READY,      START) \
+    X(SIGNED,     SIGN) \
+    X(FORM,       LOGIN) \
+    X(SUCCESS,    LOGIN) \
+    X(GRANT,      CONNECT) \
+    X(DENY,       CONNECT) \
+    X(LOGGED_OUT, LOGOUT) \
+    X(VERDICT,    VERIFY) \
+    X(COUNTS,     COUNT)
 
 /** The fields of each message: kind, name, largest size (0 where the kind says it).
  *  U8 U16 U32 U64; TEXT (valid UTF-8, no NUL), BYTES, SECRET (wiped behind the reader): views, borrowed until the port's
@@ -247,6 +260,8 @@ const char *vc_ipc_name(enum vc_ipc_type type);
 unsigned vc_ipc_fds(enum vc_ipc_type type);
 size_t vc_ipc_largest(enum vc_ipc_type type);
 enum vc_ipc_when vc_ipc_when(enum vc_ipc_type type);
+/** What this one answers; VC_N_IPC: it is no answer. */
+enum vc_ipc_type vc_ipc_question(enum vc_ipc_type type);
 const char *vc_ipc_when_name(enum vc_ipc_when when);
 enum vc_role vc_ipc_from(enum vc_ipc_type type);
 enum vc_role vc_ipc_to(enum vc_ipc_type type);

@@ -394,6 +394,10 @@ static void table_is_sound(void **state)
         assert_case(vc_ipc_name(type), vc_ipc_largest(type) <= LARGEST);
         assert_case(vc_ipc_name(type), vc_ipc_from(type) != VC_ROLE_ANY || vc_ipc_to(type) == VC_ROLE_SUPERVISOR);
         assert_case(vc_ipc_name(type), vc_ipc_when_name(vc_ipc_when(type))[0] != '?');
+        enum vc_ipc_type question = vc_ipc_question(type); /* the same two, the other way round */
+        assert_case(vc_ipc_name(type), (question != VC_N_IPC) == (vc_ipc_when(type) == VC_WHEN_ANSWER));
+        assert_case(vc_ipc_name(type), question == VC_N_IPC || (vc_ipc_from(question) == vc_ipc_to(type) &&
+                                                                vc_ipc_to(question) == vc_ipc_from(type)));
     }
     assert_string_equal(vc_ipc_name(VC_N_IPC), "?");
     assert_string_equal(vc_role_name(VC_ROLE_ANY), "any");

@@ -39,12 +39,6 @@ static struct entry *find(const struct vc_keyring *ring, uint16_t number)
     return NULL;
 }
 
-enum vc_tls_key_type vc_keyring_type(const struct vc_keyring *ring, uint16_t number)
-{
-    const struct entry *e = find(ring, number);
-    return e ? e->type : VC_TLS_KEY_NONE;
-}
-
 int vc_keyring_add(struct vc_keyring *ring, uint16_t number, const void *pem, size_t len, struct vc_fail *fail)
 {
     struct entry e = {.number = number};

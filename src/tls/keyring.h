@@ -15,7 +15,6 @@ void vc_keyring_free(struct vc_keyring *ring); /* wipes; NULL is fine */
 /** Takes a key in PEM form (RSA of 2048 to 8192 bits, ECDSA on P-256, P-384 or P-521; not encrypted). The caller wipes
  * its bytes. -1 with cause CONFIG: what is wrong with it, or the number is taken. */
 int vc_keyring_add(struct vc_keyring *ring, uint16_t number, const void *pem, size_t len, struct vc_fail *fail);
-enum vc_tls_key_type vc_keyring_type(const struct vc_keyring *ring, uint16_t number); /* NONE: no such key */
 
 /**
  * Signs what vc_tls_sign_check accepts, and nothing else. PSS salts are as long as the hash.

@@ -475,6 +475,20 @@ static void test_tunnel_process_dies(void **state)
     (void)state;
 }
 
+/* An answer that nobody asked for is no slip of an honest process. */
+static void test_counts_that_nobody_asked_for(void **state)
+{
+    const struct vc_msg counts = {.type = VC_IPC_COUNTS, .COUNTS = {.query = 1}};
+    open_and_start("");
+    rig_send(rig.tunnel[1], VC_ROLE_TUNNEL, &counts, -1);
+    const struct vc_msg *m = rig_next(&rig, rig.supervisor, VC_IPC_PLEASE);
+    assert_int_equal(m->PLEASE.what, VC_PLEASE_REPLACE);
+    assert_int_equal(m->PLEASE.role, VC_ROLE_TUNNEL);
+    assert_int_equal(m->PLEASE.index, 1);
+    rig_event(&rig, VC_EVENT_PROCESS_NOTICE, VC_CAUSE_IPC_MALFORMED);
+    (void)state;
+}
+
 /* ---- another life ---- */
 
 static void test_restart_keeps_sessions(void **state)
@@ -777,6 +791,7 @@ int main(void)
         T(test_takeover),
         T(test_stray_tunnels_are_closed),
         T(test_tunnel_process_dies),
+        T(test_counts_that_nobody_asked_for),
         T(test_restart_keeps_sessions),
         T(test_no_token_on_disk),
         T(test_damaged_store),
