@@ -23,6 +23,23 @@ void vc_members_deinit(struct vc_members *ms)
     vc_heap_deinit(&ms->deadlines);
 }
 
+static void count(struct vc_members *ms, struct vc_member *m, bool counts, uint16_t process)
+{
+    ms->n_count = ms->n_count - m->in_count + counts;
+    if (m->in_process < VC_MEMBER_PROCESSES_MAX)
+        ms->n_process[m->in_process]--;
+    if (process < VC_MEMBER_PROCESSES_MAX)
+        ms->n_process[process]++;
+    m->in_count = counts;
+    m->in_process = process;
+}
+
+static void count_anew(struct vc_members *ms, struct vc_member *m)
+{
+    const struct vc_member_tunnel *t = vc_member_is_live(m) ? &m->live : &m->pending;
+    count(ms, m, vc_member_counts(m), t->generation != 0 ? t->process : VC_NO_TUNNEL);
+}
+
 struct vc_member *vc_members_add(struct vc_members *ms, uint64_t id, const uint8_t token_hash[32])
 {
     struct vc_member *m;
@@ -30,12 +47,13 @@ struct vc_member *vc_members_add(struct vc_members *ms, uint64_t id, const uint8
         return NULL;
     m->id = id;
     m->end_ns = m->wait_ns = UINT64_MAX;
-    m->live.process = m->pending.process = m->outlived.process = VC_NO_TUNNEL;
+    m->live.process = m->pending.process = m->outlived.process = m->in_process = VC_NO_TUNNEL;
     m->due.owner = m;
     memcpy(m->token_hash, token_hash, sizeof(m->token_hash));
     if (vc_map_put(&ms->by_id, &id, m) == 0 && vc_map_put(&ms->by_token, token_hash, m) == 0 &&
         vc_heap_set(&ms->deadlines, &m->due, UINT64_MAX) == 0) {
         ms->n++;
+        count_anew(ms, m);
         return m;
     }
     (void)vc_map_remove(&ms->by_id, &id);
@@ -53,11 +71,13 @@ void vc_members_void_token(struct vc_members *ms, struct vc_member *m, enum vc_c
     unsigned at = ms->at_ended++ % (sizeof(ms->ended) / sizeof(ms->ended[0]));
     memcpy(ms->ended[at].token_hash, m->token_hash, sizeof(m->token_hash));
     ms->ended[at].cause = why;
+    count_anew(ms, m);
 }
 
 void vc_members_remove(struct vc_members *ms, struct vc_member *m, enum vc_cause why)
 {
     vc_members_void_token(ms, m, why);
+    count(ms, m, false, VC_NO_TUNNEL);
     vc_heap_remove(&ms->deadlines, &m->due);
     (void)vc_map_remove(&ms->by_id, &m->id);
     ms->n--;
@@ -92,15 +112,6 @@ bool vc_member_counts(const struct vc_member *m)
     return !m->token_void && (vc_member_is_live(m) || m->pending.generation != 0 || !m->connected_once);
 }
 
-size_t vc_members_count(const struct vc_members *ms)
-{
-    const struct vc_member *m;
-    size_t n = 0;
-    for (size_t at = 0; (m = vc_map_next(&ms->by_id, &at));)
-        n += vc_member_counts(m);
-    return n;
-}
-
 size_t vc_members_of_user(const struct vc_members *ms, const char *user, struct vc_member **fresh)
 {
     struct vc_member *m;
@@ -133,6 +144,7 @@ uint64_t vc_member_due(const struct vc_member *m)
 void vc_member_schedule(struct vc_members *ms, struct vc_member *m)
 {
     (void)vc_heap_set(&ms->deadlines, &m->due, vc_member_due(m)); /* it is in the heap: this cannot fail */
+    count_anew(ms, m);
 }
 
 enum vc_member_what vc_member_happens(const struct vc_member *m, uint64_t now_ns)

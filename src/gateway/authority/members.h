@@ -52,12 +52,18 @@ struct vc_member {
     char dtls_suite[64];
     struct vc_endpoint udp_peer;
     struct vc_heap_node due;
+    bool in_count; /* as vc_members counts it, since vc_member_schedule */
+    uint16_t in_process;
 };
+
+#define VC_MEMBER_PROCESSES_MAX 64
 
 struct vc_members {
     struct vc_map by_id, by_token;
     struct vc_heap deadlines;
     size_t n;
+    size_t n_count;                            /* those that vc_member_counts */
+    size_t n_process[VC_MEMBER_PROCESSES_MAX]; /* tunnels, or grants of one, by process */
     struct {
         uint8_t token_hash[32];
         enum vc_cause cause;
@@ -84,11 +90,14 @@ static inline bool vc_member_is_live(const struct vc_member *m)
 }
 /** Takes part in max-clients: connected, on the way to it, or just logged in. */
 bool vc_member_counts(const struct vc_member *m);
-size_t vc_members_count(const struct vc_members *ms);
+static inline size_t vc_members_count(const struct vc_members *ms)
+{
+    return ms->n_count;
+}
 /** Of one user; *fresh: the oldest of them that never connected, or NULL. */
 size_t vc_members_of_user(const struct vc_members *ms, const char *user, struct vc_member **fresh);
 
-/** Sets the next time at which something happens to it. */
+/** To be called after every change of it: sets the next time at which something happens, and counts it anew. */
 void vc_member_schedule(struct vc_members *ms, struct vc_member *m);
 uint64_t vc_member_due(const struct vc_member *m);
 

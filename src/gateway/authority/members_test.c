@@ -96,7 +96,7 @@ static void test_who_counts(void **state)
     assert_int_equal(vc_members_count(&ms), 4);
     assert_int_equal(vc_members_of_user(&ms, "alice", &fresh), 3);
     assert_ptr_equal(fresh, a);
-    a->pending.generation = 1; /* on its way */
+    a->pending = (struct vc_member_tunnel){.generation = 1, .process = 5}; /* on its way */
     assert_int_equal(vc_members_of_user(&ms, "alice", &fresh), 3);
     assert_ptr_equal(fresh, b);
     b->live.generation = 1;
@@ -108,8 +108,72 @@ static void test_who_counts(void **state)
     assert_int_equal(vc_members_of_user(&ms, "alice", &fresh), 1);
     assert_null(fresh);
     vc_members_void_token(&ms, d, VC_CAUSE_ADMIN);
+    assert_int_equal(vc_members_count(&ms), 3); /* as it was told */
+    vc_member_schedule(&ms, a);
+    vc_member_schedule(&ms, b);
+    vc_member_schedule(&ms, c);
     assert_int_equal(vc_members_count(&ms), 1);
+    assert_int_equal(ms.n_process[5], 1);
     assert_int_equal(vc_members_of_user(&ms, "nobody", &fresh), 0);
+    vc_members_deinit(&ms);
+    (void)state;
+}
+
+/* The counts that are kept beside are what a walk over all would give, whatever happens to whom. */
+static void test_counts_are_kept(void **state)
+{
+    struct vc_members ms;
+    struct vc_member *m[40] = {0};
+    uint64_t rnd = 99, next_id = 1;
+    vc_members_init(&ms, seed);
+    for (int step = 0; step < 20000; step++) {
+        rnd = rnd * 6364136223846793005ULL + 1442695040888963407ULL;
+        struct vc_member **one = &m[rnd >> 33 & 31], *x = *one;
+        uint16_t process = (uint16_t)(rnd >> 40 & 3);
+        if (!x) {
+            uint8_t hash[32] = {(uint8_t)next_id, (uint8_t)(next_id >> 8)};
+            *one = vc_members_add(&ms, next_id++, hash);
+            assert_non_null(*one);
+            continue;
+        }
+        switch (rnd >> 50 & 7) {
+        case 0:
+            vc_members_remove(&ms, x, VC_CAUSE_LOGOUT);
+            *one = NULL;
+            break;
+        case 1:
+            vc_members_void_token(&ms, x, VC_CAUSE_ADMIN);
+            break;
+        case 2:
+        case 3:
+            x->pending = (struct vc_member_tunnel){.generation = 1, .process = process};
+            vc_member_schedule(&ms, x);
+            break;
+        case 4:
+        case 5:
+            x->live = (struct vc_member_tunnel){.generation = 1, .process = process};
+            x->connected_once = true;
+            x->pending = (struct vc_member_tunnel){.process = VC_NO_TUNNEL};
+            vc_member_schedule(&ms, x);
+            break;
+        default:
+            x->live = (struct vc_member_tunnel){.process = VC_NO_TUNNEL};
+            vc_member_schedule(&ms, x);
+            break;
+        }
+        size_t n = 0, of[VC_MEMBER_PROCESSES_MAX] = {0};
+        for (int i = 0; i < 40; i++) {
+            if (!m[i])
+                continue;
+            n += vc_member_counts(m[i]);
+            if (m[i]->live.generation != 0)
+                of[m[i]->live.process]++;
+            else if (m[i]->pending.generation != 0)
+                of[m[i]->pending.process]++;
+        }
+        assert_int_equal(vc_members_count(&ms), n);
+        assert_memory_equal(ms.n_process, of, sizeof(of));
+    }
     vc_members_deinit(&ms);
     (void)state;
 }
@@ -120,6 +184,7 @@ int main(void)
         cmocka_unit_test(test_what_happens),
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_who_counts),
+        cmocka_unit_test(test_counts_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,23 +4,18 @@
 
 #include "gateway/authority/control.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 #define NS 1000000000ULL
 
 uint16_t vc_tunnels_choose(struct vc_authority *a, const struct vc_member *m)
 {
-    size_t n[VC_AUTHORITY_PEERS_MAX] = {0};
+    static_assert(VC_MEMBER_PROCESSES_MAX == VC_AUTHORITY_PEERS_MAX, "a count for each tunnel process");
+    const size_t *n = a->members.n_process;
     uint16_t best = VC_NO_TUNNEL;
-    const struct vc_member *other;
     if (vc_member_is_live(m) && vc_port_is_open(&a->tunnels[m->live.process]))
         return m->live.process; /* its channels stay together */
-    for (size_t at = 0; (other = vc_members_next(&a->members, &at));) {
-        if (vc_member_is_live(other))
-            n[other->live.process]++;
-        else if (other->pending.generation != 0)
-            n[other->pending.process]++;
-    }
     for (uint16_t i = 0; i < VC_AUTHORITY_PEERS_MAX; i++) {
         if (vc_port_is_open(&a->tunnels[i]) && (best == VC_NO_TUNNEL || n[i] < n[best]))
             best = i;
