@@ -17,6 +17,7 @@
     X(GATEWAY_STOPPING,    "process.gateway-stopping",  PROCESS,   VC_BY_SUPERVISOR,                "",      "the gateway stops") \
     X(CONFIG_KEY,          "process.config-key",        PROCESS,   VC_BY_SUPERVISOR,                "",      "a configuration key that is not served, unknown, or has no effect") \
     X(CONTROL,             "process.control",           PROCESS,   VC_BY_AUTHORITY,                 "",      "a command came over the control socket") \
+    X(LEFT_OUT,            "process.left-out",          PROCESS,   VC_BY_SUPERVISOR,                "",      "events of one source were left out, as there were too many of them") \
     X(TLS_ACCEPTED,        "tls.accepted",              TLS,       VC_BY_PORTAL,                    "F1.1",  "a connection came in") \
     X(TLS_UP,              "tls.up",                    TLS,       VC_BY_PORTAL,                    "F1.8",  "the TLS handshake is complete") \
     X(TLS_FAILED,          "tls.failed",                TLS,       VC_BY_PORTAL | VC_BY_SIGNER,     "F1.2",  "the TLS handshake failed") \

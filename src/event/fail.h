@@ -32,6 +32,7 @@ enum vc_next {
     X(CONFIG_BOOLEAN,      PROCESS,  NONE,      "the value is neither true nor false, and counts as false: write one of them") \
     X(CONFIG_IGNORED,      PROCESS,  NONE,      "this line adds nothing: it may go") \
     X(EVENTS_LOST,         PROCESS,  NONE,      "more events came than could be written: some are missing") \
+    X(SOURCE_FLOOD,        PROCESS,  NONE,      "so many events came from this source that some are left out: if it attacks, keep it out by a firewall") \
     X(STORE,               PROCESS,  STOP,      "the store could not be read or written: check the disk and the rights of state-dir") \
     X(STORE_LOCKED,        PROCESS,  STOP,      "another gateway uses this store: stop it first, or set another state-dir") \
     X(CHILD_DIED,          PROCESS,  NONE,      "one of our processes ended: it is started again") \

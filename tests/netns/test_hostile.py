@@ -127,7 +127,7 @@ def test_tls_that_is_refused(stage, data, expected, cause):
 def stop_early(version, records_sent, end, keep_bytes=None):
     """The client's second flight up to this record (or byte of it), then the end of the connection."""
     def attack(stage):
-        with Tls(stage.host, version, shake=False) as tls:
+        with Tls(stage.crowd, version, shake=False) as tls:
             tls.wire.send(tls.step())
             while not (out := tls.step()):
                 if out is None:
@@ -164,7 +164,7 @@ def test_a_client_that_leaves_in_the_handshake(stage, version, records_sent, kee
 ]))
 def test_a_client_that_leaves_before_the_handshake(stage, data, end):
     def attack(stage):
-        wire = Wire(stage.host).send(data() if callable(data) else data)
+        wire = Wire(stage.crowd).send(data() if callable(data) else data)
         end(wire)
         return "gone"
     stage.run(attack, "gone", [("tls.failed", "tls-peer-closed")])
@@ -173,7 +173,7 @@ def test_a_client_that_leaves_before_the_handshake(stage, data, end):
 def spoiled_finished(version):
     """A Finished that does not verify: its record is changed on the way."""
     def attack(stage):
-        with Tls(stage.host, version, shake=False) as tls:
+        with Tls(stage.crowd, version, shake=False) as tls:
             tls.wire.send(tls.step())
             while (out := tls.step()) == b"":
                 tls.feed()
@@ -201,7 +201,7 @@ def test_a_hello_of_64_kib_is_served(stage):
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_a_hello_in_pieces_of_one_byte_is_served(stage, version):
     def attack(stage):
-        with Tls(stage.host, version, shake=False) as tls:
+        with Tls(stage.crowd, version, shake=False) as tls:
             for byte in tls.step():
                 tls.wire.send(bytes([byte]))
             return tls.shake().ask(get(headers="Connection: close\r\n")).status
@@ -211,7 +211,7 @@ def test_a_hello_in_pieces_of_one_byte_is_served(stage, version):
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 def test_a_hello_in_records_of_one_byte_is_served(stage, version):
     def attack(stage):
-        with Tls(stage.host, version, shake=False) as tls:
+        with Tls(stage.crowd, version, shake=False) as tls:
             (_, body), = raw.records(tls.step())
             tls.wire.send(b"".join(record(HANDSHAKE, body[i : i + 1], 0x0301) for i in range(len(body))))
             return tls.shake().ask(get(headers="Connection: close\r\n")).status
@@ -220,20 +220,20 @@ def test_a_hello_in_records_of_one_byte_is_served(stage, version):
 
 def test_an_unknown_server_name_is_served(stage):
     def attack(stage):
-        with Tls(stage.host, name="no.such.example") as tls:
+        with Tls(stage.crowd, name="no.such.example") as tls:
             return tls.ask(get(headers="Connection: close\r\n")).status
     stage.run(attack, 200, [], times=5)
 
 
 def test_no_session_of_tls_12_is_resumed(stage):
     """The session id of an earlier connection is not taken up, and no ticket is given."""
-    with Tls(stage.host, "1.2") as first:
+    with Tls(stage.crowd, "1.2") as first:
         first.ask(get())
         session, context = first.ssl.session, first.context
     assert session.id and not session.has_ticket
 
     def attack(stage):
-        with Tls(stage.host, "1.2", shake=False) as tls:
+        with Tls(stage.crowd, "1.2", shake=False) as tls:
             # the context must be the one of the session
             tls.ssl = context.wrap_bio(tls._in, tls._out, session=session)
             tls.shake()
@@ -270,7 +270,7 @@ def test_a_ticket_is_not_taken(stage):
 
 def test_early_data_is_not_taken(stage):
     def attack(stage):
-        wire = Wire(stage.host)
+        wire = Wire(stage.crowd)
         try:
             wire.send(psk(early=True)() + record(CCS, b"\1") + record(DATA, os.urandom(400)))
             wire.drain()
@@ -284,7 +284,7 @@ def test_early_data_is_not_taken(stage):
 def test_renegotiation_is_refused(stage):
     """1.2: a ClientHello inside the connection draws a warning; the connection goes on. (OpenSSL would end it.)"""
     def attack(stage):
-        with Tls(stage.host, "1.2", keys=True) as tls:
+        with Tls(stage.crowd, "1.2", keys=True) as tls:
             tls.wire.send(tls.record(bytes(Hello(versions=(0x0303,))), HANDSHAKE) + tls.record(get()))
             tls.wire.got = b""
             while len(got := raw.records(tls.wire.got)) < 2:
@@ -311,7 +311,7 @@ def changed(data):
 ]))
 def test_broken_records_behind_the_handshake(stage, version, what, cause):
     def attack(stage):
-        with Tls(stage.host, version, keys=True) as tls:
+        with Tls(stage.crowd, version, keys=True) as tls:
             tls.wire.send(what(tls))
             tls.drain()
             assert tls.plain == b""
@@ -322,7 +322,7 @@ def test_broken_records_behind_the_handshake(stage, version, what, cause):
 def test_keyupdates_before_connect_are_bounded(stage):
     """32 are followed, the next ends the connection."""
     def attack(stage):
-        with Tls(stage.host, "1.3", keys=True) as tls:
+        with Tls(stage.crowd, "1.3", keys=True) as tls:
             tls.wire.send(b"".join(tls.key_update() for _ in range(32)))
             assert tls.ask(get()).status == 200
             tls.wire.send(tls.key_update()).send(tls.record(get()))
@@ -361,22 +361,22 @@ def test_half_open_connections_of_one_source(stage):
 
 
 def silence(stage):
-    return Wire(stage.host), lambda wire: None
+    return Wire(stage.crowd), lambda wire: None
 
 
 def silence_behind_the_hello(stage):
-    return Wire(stage.host).send(hello()()), lambda wire: None
+    return Wire(stage.crowd).send(hello()()), lambda wire: None
 
 
 def dripping_hello(stage):
     data = iter(hello()())
-    return Wire(stage.host), lambda wire: wire.send(bytes([next(data)]))
+    return Wire(stage.crowd), lambda wire: wire.send(bytes([next(data)]))
 
 
 def slow(first, drip):
     """Behind a handshake: bytes of a request, then one now and then."""
     def begin(stage):
-        tls = Tls(stage.host)
+        tls = Tls(stage.crowd)
         tls.send(first)
         return tls.wire, lambda wire: tls.send(drip)
     return begin
@@ -560,7 +560,7 @@ SERVED = [
 @pytest.mark.parametrize("request_, status", table(SERVED))
 def test_http_that_is_served(stage, request_, status):
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd) as tls:
             tls.send(request_).drain()
             return int(tls.plain.split()[1])
     stage.run(attack, status, [], times=8)
@@ -578,7 +578,7 @@ def test_a_body_of_256_kib_is_read(stage):
 def test_a_request_in_pieces(stage):
     """A record for every byte."""
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd) as tls:
             for byte in get(headers="Connection: close\r\n"):
                 tls.send(bytes([byte]))
             return tls.answer().status
@@ -587,7 +587,7 @@ def test_a_request_in_pieces(stage):
 
 def test_expect_is_answered_once(stage):
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd) as tls:
             request = post(BODY, headers="Expect: 100-continue\r\nConnection: close\r\n")
             tls.send(request[: -len(BODY)])
             first = tls.answer()
@@ -599,7 +599,7 @@ def test_expect_is_answered_once(stage):
 def test_a_hundred_requests_on_a_connection(stage):
     """The hundredth answer says that it is the last; one more is not answered."""
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd.fresh()) as tls:
             for i in range(1, 101):
                 answer = tls.ask(get())
                 assert answer.status == 200
@@ -611,7 +611,7 @@ def test_a_hundred_requests_on_a_connection(stage):
 def test_padding_is_ignored(stage):
     """X-Pad, as openconnect sends it."""
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd) as tls:
             pad = "0" * (64 * (1 + L // 64) - L)
             return tls.ask(post(BODY, headers=f"X-Pad: {pad}\r\nConnection: close\r\n")).status
     stage.run(attack, 200, [], keeps_kib=FORM_KIB)
@@ -625,7 +625,7 @@ def test_padding_is_ignored(stage):
 ]))
 def test_a_client_that_leaves_in_a_request(stage, sent, events, end):
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd) as tls:
             tls.ask(get())
             if sent:
                 tls.send(sent)
@@ -637,7 +637,7 @@ def test_a_client_that_leaves_in_a_request(stage, sent, events, end):
 def test_a_client_that_leaves_before_the_answer(stage):
     """While the authority, or a verifier, is at work for it. (A session that nobody knows waits for cookie-timeout.)"""
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd) as tls:
             form = tls.ask(post(BODY))
             tls.send(post(reply(raw.opaque_of(form))))
             tls.wire.reset()
@@ -763,7 +763,7 @@ def test_documents_that_are_refused(stage, body, cause):
 ]))
 def test_documents_that_are_served(stage, body):
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd) as tls:
             return tls.ask(post(body, headers="Connection: close\r\n")).status
     stage.run(attack, 200, [], times=8, keeps_kib=FORM_KIB)
 
@@ -792,7 +792,7 @@ def opaque_with(handle):
 def test_a_reply_to_no_login_of_ours(stage, opaque):
     """It gets a new form and the reason; the password in it is looked at by nobody."""
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd) as tls:
             answer = tls.ask(post(reply(opaque), headers="Connection: close\r\n"))
             return answer.status, b"Login expired" in answer.body, b"<form" in answer.body
     stage.run(attack, (200, True, True), [("user.refused", "login-expired")], keeps_kib=FORM_KIB)
@@ -801,7 +801,7 @@ def test_a_reply_to_no_login_of_ours(stage, opaque):
 def test_a_form_that_was_answered_is_not_answered_again(stage):
     """A form is bound to its own opaque: the one before is void as soon as there is a new one."""
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd.fresh()) as tls:
             old = raw.opaque_of(tls.ask(post(BODY)))
             new = tls.ask(post(reply(old, password="wrong")))
             assert b"Login failed" in new.body
@@ -814,7 +814,7 @@ def test_a_form_that_was_answered_is_not_answered_again(stage):
 def test_two_replies_at_once(stage):
     """One is checked; the other has come too late."""
     def attack(stage):
-        with Tls(stage.host) as one, Tls(stage.neighbour) as two:
+        with Tls(stage.crowd.fresh()) as one, Tls(stage.crowd) as two:
             opaque = raw.opaque_of(one.ask(post(BODY)))
             one.send(post(reply(opaque, password="wrong")))
             two.send(post(reply(opaque, password="wrong")))
@@ -825,13 +825,13 @@ def test_two_replies_at_once(stage):
 
 def test_a_login_that_succeeded_gives_no_second_token(stage):
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd.fresh()) as tls:
             opaque = raw.opaque_of(tls.ask(post(BODY)))
             done = tls.ask(post(reply(opaque)))
             token = re.search(rb"<session-token>([^<]+)", done.body)[1].decode()
             again = tls.ask(post(reply(opaque)))
             since = stage.now()
-            raw.log_out(stage.host, token)
+            raw.log_out(stage.crowd, token)
             until(lambda: ("cstp.session-ended", "logout") in stage.causes(since), "the session is over")
             return b"session-token" in again.body
     stage.run(attack, False, [("user.refused", "login-expired"), ("cstp.session-ended", "logout")], times=6,
@@ -841,7 +841,7 @@ def test_a_login_that_succeeded_gives_no_second_token(stage):
 def test_rounds_of_a_login_are_bounded(stage):
     """Answers that are none: 32 requests, then it is over."""
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd.fresh()) as tls:
             answer = tls.ask(post(BODY))
             for n in range(1, 40):
                 if b"<form" not in answer.body:
@@ -855,7 +855,7 @@ def test_rounds_of_a_login_are_bounded(stage):
 def test_ninety_logins_at_once(stage):
     """Each is answered: refused, or told to try again. Nobody waits for ever."""
     def begin(_):
-        tls = Tls(stage.host)
+        tls = Tls(stage.crowd)
         return tls, raw.opaque_of(tls.ask(post(BODY)))
 
     def attack(stage):
@@ -878,19 +878,19 @@ def test_a_flood_of_forms_is_bounded(stage):
     """4096 logins wait for their client, no more; one that was answered is kept before those that were not."""
     def ask(n):
         for _ in range(n // 99):
-            with Tls(stage.host) as tls:
+            with Tls(stage.crowd.fresh()) as tls:
                 for _ in range(99):
                     assert tls.ask(post(BODY)).status == 200
 
     with stage.undisturbed():
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd.fresh()) as tls:
             opaque = raw.opaque_of(tls.ask(post(reply(raw.opaque_of(tls.ask(post(BODY))), password="wrong"))))
         ask(5000)
         with stage.bounded(64):
             ask(2000)
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd.fresh()) as tls:
             done = tls.ask(post(reply(opaque)))
-            raw.log_out(stage.host, re.search(rb"<session-token>([^<]+)", done.body)[1].decode())
+            raw.log_out(stage.crowd, re.search(rb"<session-token>([^<]+)", done.body)[1].decode())
 
 
 COOKIE = "A" * 43
@@ -905,7 +905,7 @@ COOKIE = "A" * 43
 @pytest.mark.parametrize("path", ["/logout", "/+webvpn+/webvpn_logout.html"])
 def test_a_log_off_without_a_session_tells_nothing(stage, path, cookie):
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd) as tls:
             answer = tls.ask(get(path, (f"Cookie: {cookie}\r\n" if cookie else "") + "Connection: close\r\n"))
             return answer.status, len(answer.body)
     stage.run(attack, (200, 0), [], times=5)
@@ -913,6 +913,6 @@ def test_a_log_off_without_a_session_tells_nothing(stage, path, cookie):
 
 def test_a_profile_without_a_session_is_refused(stage):
     def attack(stage):
-        with Tls(stage.host) as tls:
+        with Tls(stage.crowd) as tls:
             return tls.ask(get("/CACHE/stc/profiles/x.xml", "Connection: close\r\n")).status
     stage.run(attack, 403, [("download.refused", "download-no-token")])

@@ -465,7 +465,7 @@ static void begin(struct vc_portal *p, int fd, const struct vc_endpoint *source,
 }
 
 /** Any one of those that nobody would miss, or of the half-open ones alone: where all places are taken it goes, so that
- *  a flood of them cannot keep the others out (docs/threats.md: random early refusal). NULL: there is none. */
+ *  a flood of them cannot keep the others out (docs/threats.md: random early drop). NULL: there is none. */
 static struct vc_conn *dispensable(struct vc_portal *p, bool half_open)
 {
     size_t start = p->by_id.cap ? (size_t)(vc_random_u64() % p->by_id.cap) : 0, at = start;

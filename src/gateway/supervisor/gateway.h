@@ -1,6 +1,7 @@
 #ifndef VC_GATEWAY_SUPERVISOR_GATEWAY_H
 #define VC_GATEWAY_SUPERVISOR_GATEWAY_H
 
+#include "event/quota.h"
 #include "gateway/common/half_open.h"
 #include "gateway/supervisor/certificate.h"
 #include "gateway/supervisor/children.h"
@@ -16,6 +17,7 @@
 struct vc_gateway {
     const struct vc_options *options;
     struct vc_log log;
+    struct vc_quota quota; /* of events, for strangers */
     struct vc_loop loop;
     struct vc_place place;
     char config_path[PATH_MAX]; /* as found */
@@ -65,7 +67,8 @@ int vc_gateway_serve(struct vc_gateway *g);
 /** Gives everything back. Harmless on a gateway that was opened in part. */
 void vc_gateway_close(struct vc_gateway *g);
 
-void vc_gateway_emit(struct vc_gateway *g, struct vc_event *e);
+/** To the log and to whoever follows. False: it is a stranger's who has caused too many (event/quota.h). */
+bool vc_gateway_emit(struct vc_gateway *g, struct vc_event *e);
 /** An event `process.*` with a cause. */
 void vc_gateway_notice(struct vc_gateway *g, enum vc_event_id id, enum vc_outcome outcome, const struct vc_fail *fail);
 

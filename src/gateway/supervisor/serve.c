@@ -33,13 +33,15 @@ static bool tell_story(struct vc_gateway *g, const struct vc_event *e)
     return authority && !w.bad && vc_port_offer(&authority->port, &m) == 0;
 }
 
-void vc_gateway_emit(struct vc_gateway *g, struct vc_event *e)
+bool vc_gateway_emit(struct vc_gateway *g, struct vc_event *e)
 {
+    if (!vc_quota_take(&g->quota, e, vc_clock_mono_ns()))
+        return false;
     if (e->at_ns == 0)
         e->at_ns = vc_clock_wall_ns();
     vc_log_event(&g->log, e);
     if (!g->story)
-        return;
+        return true;
     if (g->story_lost > 0) {
         struct vc_event lost = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
         lost.at_ns = e->at_ns;
@@ -50,6 +52,14 @@ void vc_gateway_emit(struct vc_gateway *g, struct vc_event *e)
     }
     if (!tell_story(g, e))
         g->story_lost++;
+    return true;
+}
+
+static void tell_left_out(struct vc_gateway *g, uint64_t until_ns)
+{
+    struct vc_event e;
+    while (vc_quota_tell(&g->quota, until_ns, &e))
+        vc_gateway_emit(g, &e);
 }
 
 void vc_gateway_notice(struct vc_gateway *g, enum vc_event_id id, enum vc_outcome outcome, const struct vc_fail *fail)
@@ -315,7 +325,8 @@ static void heard(struct vc_gateway *g, struct vc_child_process *c, const struct
         vc_teller_sign(&c->teller, &more);
         vc_gateway_emit(g, &more);
     }
-    vc_gateway_emit(g, &e);
+    if (!vc_gateway_emit(g, &e))
+        vc_teller_left_out(&c->teller);
 }
 
 static void message(void *owner, struct vc_child_process *c, const struct vc_msg *m, int fd)
@@ -467,7 +478,7 @@ static uint64_t due(void *owner)
 {
     const struct vc_gateway *g = owner;
     uint64_t all[] = {vc_children_due(&g->children), g->stopping ? g->stop_by_ns : g->passwords_ns,
-                      g->stopping ? UINT64_MAX : vc_firewall_due(&g->firewall)};
+                      g->stopping ? UINT64_MAX : vc_firewall_due(&g->firewall), vc_quota_due(&g->quota)};
     uint64_t first = UINT64_MAX;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         first = all[i] < first ? all[i] : first;
@@ -478,6 +489,7 @@ static void tick(void *owner, uint64_t now_ns)
 {
     struct vc_gateway *g = owner;
     vc_children_tick(&g->children, now_ns);
+    tell_left_out(g, now_ns);
     if (!g->stopping) {
         if (now_ns >= g->passwords_ns)
             check_passwords(g);
@@ -533,6 +545,7 @@ int vc_gateway_serve(struct vc_gateway *g)
     }
     const struct vc_loop_owner who = {.due = due, .tick = tick, .owner = g};
     vc_loop_run(&g->loop, &who);
+    tell_left_out(g, UINT64_MAX);
     status = g->told_up ? 0 : 1;
     remove_pid_file(g);
     if (folder.loop) {

@@ -19,6 +19,11 @@ void vc_teller_sign(const struct vc_teller *t, struct vc_event *e)
         vc_event_text(e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(t->role)));
 }
 
+void vc_teller_left_out(struct vc_teller *t)
+{
+    t->this_second--;
+}
+
 int vc_teller_take(struct vc_teller *t, const struct vc_bytes *bytes, uint64_t now_ns, struct vc_event *e,
                    uint64_t *lost, struct vc_fail *fail)
 {

@@ -28,6 +28,8 @@ enum vc_teller_took { VC_TELLER_TOOK, VC_TELLER_TOO_MANY };
  */
 int vc_teller_take(struct vc_teller *t, const struct vc_bytes *bytes, uint64_t now_ns, struct vc_event *e,
                    uint64_t *lost, struct vc_fail *fail);
+/** The one that it took last was a stranger's, and left out: a flood of those does not use the rate up. */
+void vc_teller_left_out(struct vc_teller *t);
 /** Writes who told it; takes the place of another field where there is no room. */
 void vc_teller_sign(const struct vc_teller *t, struct vc_event *e);
 

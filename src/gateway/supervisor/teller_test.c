@@ -105,6 +105,10 @@ static void at_a_bounded_rate(void **state)
     assert_int_equal(lost, 2);
     assert_int_equal(take(&t, VC_EVENT_TLS_UP, 2 * second, &lost), VC_TELLER_TOOK);
     assert_int_equal(lost, 0); /* told once */
+    for (int i = 0; i < 2 * VC_TELLER_PER_SECOND; i++) {
+        assert_int_equal(take(&t, VC_EVENT_TLS_FAILED, 3 * second, &lost), VC_TELLER_TOOK);
+        vc_teller_left_out(&t);
+    }
 }
 
 int main(void)

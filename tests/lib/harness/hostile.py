@@ -40,12 +40,14 @@ class Honest:
 
 
 class Stage:
-    """host: where the input comes from. gateway: one portal, so that limits per source are exact, and two tunnel
+    """host: where the input comes from. crowd: the same host, from addresses enough for inputs that are counted by their
+    events. gateway: one portal, so that limits per source are exact, and two tunnel
     processes, so that half of all datagrams come to the wrong one."""
 
     def __init__(self, world, folder, certificate, **keys):
         self.world, self.folder = world, folder
         self.host, self.neighbour = world.client(STRANGER), world.client(NEIGHBOUR)
+        self.crowd = self.host.crowd
         users = gateway.Users(folder / "passwd")
         users.set("alice", "wonderland")
         self.gateway = gateway.Gateway(world, folder / "gateway", certificate, users,
@@ -260,7 +262,7 @@ def seen(wire):
 def bytes_sent(data, end=None):
     """An attack: these bytes on a fresh connection; then its end is awaited, or it is closed."""
     def attack(stage):
-        wire = raw.Wire(stage.host)
+        wire = raw.Wire(stage.crowd)
         try:
             wire.send(data() if callable(data) else data)
             if end:
@@ -277,7 +279,7 @@ def bytes_sent(data, end=None):
 def asked(request, version=None):
     """An attack: an HTTP request on a fresh TLS connection; its status, and that the connection ends behind it."""
     def attack(stage):
-        with raw.Tls(stage.host, version) as tls:
+        with raw.Tls(stage.crowd, version) as tls:
             answer = tls.ask(request() if callable(request) else request)
             if answer is None:
                 return f"no answer, {tls.error or tls.wire.ended}"

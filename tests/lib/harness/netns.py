@@ -6,9 +6,12 @@
      |         |  2001:db8:N::/64   |  router  |  2001:db8:a000::/64  |         | 2001:db8:b000:: |         |
      +---------+                    +----------+                      +---------+                 +---------+
         inside the tunnel: 10.20.0.0/16 and fd20::/64, to which `behind` has its default routes
+        a crowd at client N: a /18 of 100.64.0.0/10
 """
 import contextlib
 import ctypes
+import functools
+import ipaddress
 import os
 import socket
 import subprocess
@@ -188,6 +191,11 @@ class ClientHost(Namespace):
         ip_batch([f"route replace {pair[0]}/64 via {self.address6}".replace("::2/64", "::/64") for pair in found])
         return found
 
+    @functools.cached_property
+    def crowd(self):
+        """Many strangers at this host: a Crowd."""
+        return Crowd(self)
+
     def block_udp(self):
         """UDP to and from the gateway's port vanishes at the router from here on, as at a firewall that drops."""
         _nft(f"add rule inet router {self.name} udp dport 443 drop; add rule inet router {self.name} udp sport 443 drop")
@@ -241,6 +249,35 @@ class ClientHost(Namespace):
         """Bytes seen on the wire so far: {"tcp_out": ..., "udp_out": ..., "tcp_in": ..., "udp_in": ...}"""
         words = self.run("nft", "list", "counters", "table", "inet", "probe").split()
         return {words[i + 1]: int(words[i + 6]) for i, w in enumerate(words) if w == "counter"}
+
+
+class Crowd:
+    """Strangers enough for tests that count events, which are limited for each source: 120 at once. Connections come from
+    an IPv4 address that makes way for the next one after so many of them, of 5 events each; fresh(): at once."""
+
+    EACH = 24
+
+    def __init__(self, host):
+        self.host = host
+        self._first = ipaddress.IPv4Address("100.64.0.0") + (host.number << 14)
+        self._made, self._lock = 0, threading.Lock()
+        net = f"{self._first}/18"
+        ip_batch([f"route replace local {net} dev lo"], host.name)
+        ip_batch([f"route replace {net} via {host.address4}"])
+
+    def socket(self, family, kind=socket.SOCK_STREAM):
+        with self._lock:
+            address = self._first + self._made // self.EACH % (1 << 14)
+            self._made += 1
+        sock = self.host.socket(family, kind)
+        sock.bind((str(address), 0))
+        return sock
+
+    def fresh(self):
+        """Itself: the next connection has an address that no other had."""
+        with self._lock:
+            self._made += -self._made % self.EACH
+        return self
 
 
 class World:
