@@ -203,3 +203,16 @@ bool vc_ip_is_loopback(const struct vc_ip *ip)
     return ip->family == VC_FAMILY_V4 ? ip->bytes[0] == 127
                                       : ip->family == VC_FAMILY_V6 && memcmp(ip->bytes, one, 16) == 0;
 }
+
+bool vc_ip_is_martian(const struct vc_ip *to)
+{
+    static const uint8_t zeros[16], ones[4] = {0xff, 0xff, 0xff, 0xff};
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    const uint8_t *b = to->bytes;
+    if (vc_ip_is_loopback(to))
+        return true;
+    if (to->family == VC_FAMILY_V4)
+        return b[0] == 0 || (b[0] == 169 && b[1] == 254) || (b[0] & 0xf0) == 0xe0 || memcmp(b, ones, 4) == 0;
+    return to->family == VC_FAMILY_V6 && (b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80) ||
+                                          memcmp(b, zeros, 16) == 0 || memcmp(b, mapped, 12) == 0);
+}

@@ -196,6 +196,50 @@ static void loopback(void **state)
     assert_false(vc_ip_is_loopback(&none));
 }
 
+static void martians(void **state)
+{
+    static const struct {
+        const char *ip;
+        bool yes;
+    } rows[] = {{"0.0.0.0", true},
+                {"0.1.2.3", true},
+                {"1.0.0.0", false},
+                {"127.0.0.1", true},
+                {"126.255.255.255", false},
+                {"128.0.0.0", false},
+                {"169.254.0.1", true},
+                {"169.253.255.255", false},
+                {"169.255.0.0", false},
+                {"224.0.0.0", true},
+                {"239.255.255.255", true},
+                {"223.255.255.255", false},
+                {"240.0.0.1", false},
+                {"255.255.255.255", true},
+                {"255.255.255.254", false},
+                {"10.0.0.255", false},
+                {"::", true},
+                {"::1", true},
+                {"::2", false},
+                {"ff02::1", true},
+                {"ff0e::5", true},
+                {"feff::1", false},
+                {"fe80::1", true},
+                {"febf::1", true},
+                {"fe7f::1", false},
+                {"fec0::1", false},
+                {"::ffff:10.0.0.1", true},
+                {"::fffe:10.0.0.1", false},
+                {"2001:db8::1", false},
+                {"fd00::1", false}};
+    struct vc_ip none = {0};
+    (void)state;
+    for (size_t i = 0; i < N(rows); i++) {
+        struct vc_ip a = ip(rows[i].ip);
+        assert_case(rows[i].ip, vc_ip_is_martian(&a) == rows[i].yes);
+    }
+    assert_false(vc_ip_is_martian(&none));
+}
+
 static void endpoints(void **state)
 {
     char text[VC_ENDPOINT_TEXT];
@@ -287,10 +331,15 @@ static void packed_oddities(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(addresses),       cmocka_unit_test(networks),
-        cmocka_unit_test(membership),      cmocka_unit_test(nth),
-        cmocka_unit_test(masks),           cmocka_unit_test(loopback),
-        cmocka_unit_test(endpoints),       cmocka_unit_test(between_processes),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(networks),
+        cmocka_unit_test(membership),
+        cmocka_unit_test(nth),
+        cmocka_unit_test(masks),
+        cmocka_unit_test(loopback),
+        cmocka_unit_test(martians),
+        cmocka_unit_test(endpoints),
+        cmocka_unit_test(between_processes),
         cmocka_unit_test(packed_oddities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

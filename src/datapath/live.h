@@ -63,6 +63,7 @@ struct vc_live {
     uint64_t closing_ns;
 
     int fd;
+    struct vc_endpoint our_end; /* of the TLS connection; family NONE: not known */
     struct vc_watch watch;
     struct vc_aead *tcp_in, *tcp_out;
     uint8_t *part; /* a record of which the rest has not come; VC_TLS_RECORD_MAX bytes, or NULL */
@@ -105,6 +106,8 @@ struct vc_worker {
     void *owner;
     struct vc_worker_conf conf;
     uint8_t cookie_key[32];
+    uint16_t udp_port;
+    struct vc_ip broadcast[2]; /* of the clients' IPv4 network, in the old form and in today's */
     struct vc_watch tun_watch, udp_watch;
     struct vc_worker_counters count;
     struct vc_map by_id, by_v4, by_v6, by_peer, by_dtls_id;
@@ -162,6 +165,9 @@ static inline uint64_t vc_worker_now(const struct vc_worker *w)
 /* worker.c */
 /** An opened packet from the client: to the TUN, if its source is the lease. Borrowed until vc_worker_flush. */
 void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len);
+/** Datagrams from one of the clients' addresses came through a tunnel: counted, true. As a session's path such an
+ *  address would lead its records into a tunnel, perhaps into its own. */
+bool vc_worker_is_loop(struct vc_worker *w, const struct vc_udp_train *t);
 /** Everything that the turn gathered goes out. */
 void vc_worker_flush(struct vc_worker *w);
 struct vc_live *vc_worker_by_address(struct vc_worker *w, const struct vc_ip *ip);

@@ -498,6 +498,7 @@ int vc_tcp_lane_open(struct vc_live *l, int fd, struct vc_fail *fail)
     if (!l->tcp_in || !l->tcp_out)
         return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "keys");
     l->fd = fd;
+    vc_sock_local(fd, &l->our_end);
     vc_sock_notsent_lowat(fd, 128 << 10);
     vc_watch_start(&l->watch, l->w->loop, fd, true, false, on_tcp, l);
     return 0;

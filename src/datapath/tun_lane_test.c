@@ -2,6 +2,9 @@
 #include "faults.h"
 #include "rig.h"
 
+#include "datapath/live.h"
+
+#define N(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define ALL_OFFLOADS (VC_TUN_CSUM | VC_TUN_TSO4 | VC_TUN_TSO6 | VC_TUN_USO)
 
 static struct client *client_on(struct rig *r, bool dtls, uint8_t id)
@@ -205,6 +208,137 @@ static void wrong_source(void **state)
         client_free(d);
         rig_free(r);
     }
+}
+
+/** A packet of 10.0.0.7 (fd00::7) to an address in text. */
+static size_t packet_to(uint8_t *out, const char *to, bool tcp, uint16_t port)
+{
+    struct vc_ip ip;
+    assert_true(vc_ip_parse(vc_str_of(to), &ip));
+    struct spec s = {.v6 = ip.family == VC_FAMILY_V6,
+                     .tcp = tcp,
+                     .src = 7,
+                     .ttl = 64,
+                     .sport = 1000,
+                     .dport = port,
+                     .payload = stream,
+                     .payload_len = 20};
+    size_t n = spec_build(&s, false, out);
+    memcpy(out + (s.v6 ? 24 : 16), ip.bytes, s.v6 ? 16 : 4);
+    if (!s.v6)
+        sum_ip4(out);
+    return n;
+}
+
+/* Destinations that nothing is passed on to: dropped and counted, without an event, and idle-timeout hears nothing. */
+static void martian_targets(void **state)
+{
+    static const char *const bad[] = {"224.0.0.251", "239.1.2.3", "255.255.255.255", "10.0.0.255",     "10.0.0.0",
+                                      "127.0.0.1",   "0.0.0.0",   "169.254.1.1",     "ff02::fb",       "ff0e::1",
+                                      "::1",         "::",        "fe80::1",         "::ffff:10.0.0.9"};
+    static const char *const good[] = {"10.0.0.1", "10.0.0.254", "10.0.1.255", "240.0.0.1", "fd00::ff", "2001:db8::1"};
+    struct vc_prefix inner;
+    uint8_t packet[200];
+    (void)state;
+    assert_true(vc_prefix_parse(VC_STR("10.0.0.0/24"), &inner));
+    for (int dtls = 0; dtls < 2; dtls++) {
+        struct rig *r = rig_new((struct rig_options){.inner = {inner}});
+        struct client *c = client_on(r, dtls, 7);
+        const struct vc_session *s = vc_live_session(vc_live_find(r->w, 7));
+        uint64_t packets = s->count.rx_packets;
+        for (size_t i = 0; i < N(bad); i++) {
+            client_sends(c, packet, packet_to(packet, bad[i], false, 5353));
+            assert_case(bad[i], tun_drain(r) == 0);
+            assert_case(bad[i], vc_worker_counters(r->w)->dropped_martian == i + 1);
+        }
+        assert_int_equal(s->count.rx_packets, packets);
+        assert_int_equal(s->count.rx_dropped, N(bad));
+        for (size_t i = 0; i < N(good); i++) {
+            client_sends(c, packet, packet_to(packet, good[i], false, 5353));
+            assert_case(good[i], tun_drain(r) == 1);
+        }
+        assert_int_equal(count_events(r, VC_EVENT_PACKET_DROPPED), 0);
+        assert_int_equal(vc_worker_counters(r->w)->dropped_source, 0);
+        client_free(c);
+        rig_free(r);
+    }
+}
+
+/* The tunnel is not led into itself: packets to either of its ends. Other ports of the same hosts are nobody's tunnel.
+ */
+static void own_ends(void **state)
+{
+    struct rig *r = rig_new((struct rig_options){0});
+    struct client *c = client_on(r, true, 7);
+    struct vc_live *l = vc_live_find(r->w, 7);
+    uint8_t packet[200];
+    static const struct {
+        const char *to;
+        bool tcp;
+        uint16_t port; /* 0: ours of UDP */
+        bool dropped;
+    } rows[] = {{"192.0.2.1", true, 443, true},       {"192.0.2.1", true, 444, false},
+                {"192.0.2.1", false, 0, true},        {"192.0.2.1", false, 53, false},
+                {"192.0.2.2", true, 443, false},      {"192.0.2.3", false, 0, true},
+                {"198.51.100.9", true, 40000, true},  {"198.51.100.9", true, 443, false},
+                {"198.51.100.9", false, 41000, true}, {"198.51.100.9", false, 40000, false}};
+    uint64_t dropped = 0;
+    (void)state;
+    l->our_end = (struct vc_endpoint){.ip = {.family = VC_FAMILY_V4, .bytes = {192, 0, 2, 1}}, .port = 443};
+    l->udp_local = (struct vc_ip){.family = VC_FAMILY_V4, .bytes = {192, 0, 2, 3}};
+    l->s.tcp.peer.ip = (struct vc_ip){.family = VC_FAMILY_V4, .bytes = {198, 51, 100, 9}}; /* port 40000 */
+    struct vc_endpoint real = l->udp_peer;
+    for (size_t i = 0; i < N(rows); i++) {
+        size_t n = packet_to(packet, rows[i].to, rows[i].tcp, rows[i].port ? rows[i].port : r->gateway.port);
+        l->udp_peer = (struct vc_endpoint){.ip = l->s.tcp.peer.ip, .port = 41000};
+        send_frame(c, VC_CSTP_DATA, packet, n);
+        l->udp_peer = real;
+        dropped += rows[i].dropped;
+        assert_case(rows[i].to, tun_drain(r) == !rows[i].dropped);
+        assert_case(rows[i].to, vc_worker_counters(r->w)->dropped_loop == dropped);
+    }
+    size_t n = packet_to(packet, "192.0.2.1", true, 443);
+    packet[7] = 1; /* a fragment behind the first: no ports, and nothing without the first */
+    sum_ip4(packet);
+    send_frame(c, VC_CSTP_DATA, packet, n);
+    assert_int_equal(tun_drain(r), 1);
+    packet[7] = 0;
+    put16(packet + 2, 22); /* too short for ports */
+    sum_ip4(packet);
+    send_frame(c, VC_CSTP_DATA, packet, 22);
+    assert_int_equal(vc_worker_counters(r->w)->dropped_loop, dropped);
+    assert_int_equal(count_events(r, VC_EVENT_PACKET_DROPPED), 0);
+    client_free(c);
+    rig_free(r);
+}
+
+/* A client's address is no path for a channel, be it the own one or a neighbour's: what is sent there would enter a
+ * tunnel again. */
+static void path_through_a_tunnel(void **state)
+{
+    struct vc_prefix inner[2];
+    uint8_t plain[2048], packet[200];
+    (void)state;
+    assert_true(vc_prefix_parse(VC_STR("127.0.0.8/29"), &inner[0]));
+    assert_true(vc_prefix_parse(VC_STR("fd00::/64"), &inner[1]));
+    struct rig *r = rig_new((struct rig_options){.inner = {inner[0], inner[1]}});
+    struct client *c = client_on(r, true, 7);
+    unsigned up = r->n_up;
+    client_udp(c, 9);
+    dtls_hello(c);
+    rig_turn(r);
+    assert_int_equal(udp_get(c, plain, sizeof(plain)), 0);
+    dtls_send(c, VC_CSTP_DATA, packet, packet_of(packet, 7, 99, 20, 1)); /* newer than all seen */
+    assert_int_equal(tun_drain(r), 0);
+    assert_int_equal(vc_worker_counters(r->w)->dropped_loop, 2);
+    assert_int_equal(vc_worker_counters(r->w)->moved_peer, 0);
+    assert_int_equal(r->n_up, up);
+    client_udp(c, 16); /* beside that network */
+    dtls_handshake(c);
+    dtls_send(c, VC_CSTP_DATA, packet, packet_of(packet, 7, 99, 20, 1));
+    assert_int_equal(tun_drain(r), 1);
+    client_free(c);
+    rig_free(r);
 }
 
 /* A lease of a /64: every address of it is the client's, in both directions. */
@@ -509,12 +643,20 @@ static void tun_removed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cut_for_the_client),  cmocka_unit_test(joined_for_the_kernel),
-        cmocka_unit_test(wrong_source),        cmocka_unit_test(leases_by_prefix),
-        cmocka_unit_test(too_large),           cmocka_unit_test(strays),
-        cmocka_unit_test(tun_removed),         cmocka_unit_test(too_large_by_the_train),
-        cmocka_unit_test(past_the_path),       cmocka_unit_test(past_the_path_unread),
+        cmocka_unit_test(cut_for_the_client),
+        cmocka_unit_test(joined_for_the_kernel),
+        cmocka_unit_test(wrong_source),
+        cmocka_unit_test(leases_by_prefix),
+        cmocka_unit_test(too_large),
+        cmocka_unit_test(strays),
+        cmocka_unit_test(tun_removed),
+        cmocka_unit_test(too_large_by_the_train),
+        cmocka_unit_test(past_the_path),
+        cmocka_unit_test(past_the_path_unread),
         cmocka_unit_test(key_ends_on_the_way),
+        cmocka_unit_test(martian_targets),
+        cmocka_unit_test(own_ends),
+        cmocka_unit_test(path_through_a_tunnel),
     };
     return cmocka_run_group_tests_name("datapath/tun_lane", tests, NULL, NULL);
 }

@@ -773,7 +773,7 @@ static bool begins_with_hello(struct vc_udp_train *t)
 void vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forwarded)
 {
     size_t n = 0;
-    if (t->len == 0 || t->segment == 0)
+    if (t->len == 0 || t->segment == 0 || vc_worker_is_loop(w, t))
         return;
     if (!by_peer(w, &t->peer) && !forwarded && w->ops->claimed && !begins_with_hello(t) && w->ops->claimed(w->owner, t))
         return;

@@ -3,10 +3,13 @@
 
 #include "crypto/wipe.h"
 #include "packet/ip.h"
+#include "sys/sock.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { TCP = 6, UDP = 17 };
 
 static void v6_key(const struct vc_ip *ip, uint8_t len, uint8_t key[VC_PREFIX_KEY])
 {
@@ -93,6 +96,13 @@ struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_con
     if (conf->cookie_key)
         memcpy(w->cookie_key, conf->cookie_key, sizeof(w->cookie_key));
     w->conf.cookie_key = w->cookie_key;
+    for (size_t i = 0; i < 2; i++) {
+        const struct vc_prefix *p = &conf->inner[i];
+        if (p->ip.family != VC_FAMILY_V4 || p->len > 30)
+            continue;
+        w->broadcast[0] = p->ip;
+        (void)vc_prefix_nth(p, (1ULL << (32 - p->len)) - 1, &w->broadcast[1]);
+    }
     conf->random(seed, sizeof(seed));
     w->strangers_seed = seed[0] ^ seed[1];
     vc_map_init(&w->by_id, 8, seed);
@@ -104,8 +114,12 @@ struct vc_worker *vc_worker_new(struct vc_loop *loop, const struct vc_worker_con
     vc_coalesce_init(&w->coalescer, vc_tun_lane_emit, w, conf->offloads & VC_TUN_TSO4, conf->offloads & VC_TUN_TSO6,
                      conf->offloads & VC_TUN_USO);
     vc_tun_lane_open(w);
-    if (conf->udp >= 0)
+    if (conf->udp >= 0) {
+        struct vc_endpoint local;
+        vc_sock_local(conf->udp, &local);
+        w->udp_port = local.port;
         vc_udp_lane_open(w);
+    }
     return w;
 }
 
@@ -165,6 +179,50 @@ static bool is_link_local(const struct vc_ip *ip)
            ((ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80) || memcmp(ip->bytes, none, sizeof(none)) == 0);
 }
 
+bool vc_worker_is_loop(struct vc_worker *w, const struct vc_udp_train *t)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (vc_prefix_has(&w->conf.inner[i], &t->peer.ip)) {
+            w->count.dropped_loop += (t->len + t->segment - 1) / t->segment;
+            return true;
+        }
+    }
+    return false;
+}
+
+/** The packet goes to one of the two ends of the tunnel that it came out of: the client's routes lead the tunnel into
+ *  itself. Fragments behind the first have no ports; without the first they are nothing. */
+static bool is_own_end(const struct vc_live *l, const uint8_t *packet, size_t len, const struct vc_ip *to)
+{
+    const struct vc_endpoint *peer = &l->s.tcp.peer, *udp_peer = &l->udp_peer;
+    bool ours = vc_ip_eq(to, &l->our_end.ip) || vc_ip_eq(to, &l->udp_local);
+    struct vc_ip_packet ip;
+    if (!ours && !vc_ip_eq(to, &peer->ip) && !vc_ip_eq(to, &udp_peer->ip))
+        return false;
+    if (!vc_ip_packet_read(packet, len, &ip) || ip.more_or_offset || ip.total_len < ip.header_len + 4)
+        return false;
+    uint16_t port = (uint16_t)(packet[ip.header_len + 2] << 8 | packet[ip.header_len + 3]);
+    if (ip.protocol == TCP)
+        return ours ? port == l->our_end.port : vc_ip_eq(to, &peer->ip) && port == peer->port;
+    if (ip.protocol == UDP)
+        return ours ? port == l->w->udp_port : vc_ip_eq(to, &udp_peer->ip) && port == udp_peer->port;
+    return false;
+}
+
+/** Never answered, or a load that breeds itself. Without a word: every host says something to multicast groups. */
+static bool goes_nowhere(struct vc_live *l, const uint8_t *packet, size_t len, const struct vc_ip *to)
+{
+    struct vc_worker *w = l->w;
+    if (vc_ip_is_martian(to) || vc_ip_eq(to, &w->broadcast[0]) || vc_ip_eq(to, &w->broadcast[1]))
+        w->count.dropped_martian++;
+    else if (is_own_end(l, packet, len, to))
+        w->count.dropped_loop++;
+    else
+        return false;
+    l->s.count.rx_dropped++;
+    return true;
+}
+
 void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len)
 {
     struct vc_worker *w = l->w;
@@ -190,6 +248,8 @@ void vc_worker_deliver(struct vc_live *l, uint8_t *packet, size_t len)
         w->count.dropped_source++;
         return;
     }
+    if (!client && goes_nowhere(l, packet, len, &dst))
+        return;
     l->s.count.rx_packets++;
     l->s.count.rx_bytes += len;
     if (l->s.facts.idle_s && is_data(packet, len))

@@ -31,6 +31,8 @@
     X(tcp_sends,      "send calls on TLS connections") \
     X(tcp_out,        "records that they took") \
     X(dropped_source, "packets whose source was not the lease") \
+    X(dropped_martian, "packets to where none is passed on: multicast, broadcast, loopback, link-local") \
+    X(dropped_loop,   "a tunnel in the tunnel: packets to an end of the own one, datagrams from the clients' network") \
     X(dropped_large,  "packets larger than the channel's MTU, answered with ICMP where possible") \
     X(dropped_stray,  "packets for no session, malformed frames") \
     X(dropped_slow,   "packets for clients that do not read") \
@@ -85,6 +87,7 @@ struct vc_worker_conf {
     unsigned offloads;         /* of the TUN */
     uint8_t dtls_cookie;       /* 0 auto, 1 on, 2 off */
     const uint8_t *cookie_key; /* 32 bytes, copied */
+    struct vc_prefix inner[2]; /* the clients' networks: nobody's channel comes from there; family NONE: not known */
     void (*random)(void *to, size_t n);
 };
 

@@ -109,7 +109,8 @@
 #define VC_MSG_PORTAL_CHAIN(F) F(BYTES, chain, 65536)               /* PEM, leaf first */
 #define VC_MSG_LISTENER(F)
 #define VC_MSG_HALF_OPEN(F)                                         /* fd: memory (gateway/common/half_open.h) */
-#define VC_MSG_TUNNEL_SETUP(F) F(U16, index, 0) F(U16, count, 0) F(U8, dtls_cookie, 0) F(BYTES, cookie_key, 32)
+#define VC_MSG_TUNNEL_SETUP(F) F(U16, index, 0) F(U16, count, 0) F(U8, dtls_cookie, 0) F(BYTES, cookie_key, 32) \
+    F(IP, v4, 0) F(U8, v4_len, 0) F(IP, v6, 0) F(U8, v6_len, 0)    /* the clients' networks */
 #define VC_MSG_TUN_QUEUE(F) F(TEXT, device, 16) F(U32, offloads, 0)
 #define VC_MSG_UDP_SOCKET(F) F(U8, family, 0)
 #define VC_MSG_AUTHORITY_SETUP(F) F(TEXT, config_path, 512) F(U32, supervisor_pid, 0) F(U16, n_tunnels, 0) F(U64, config_hash, 0) \

@@ -60,6 +60,15 @@ int vc_sock_accept(int fd, struct vc_endpoint *peer, struct vc_endpoint *local)
     return conn;
 }
 
+void vc_sock_local(int fd, struct vc_endpoint *local)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+    *local = (struct vc_endpoint){0};
+    if (getsockname(fd, (struct sockaddr *)&ss, &len) == 0)
+        (void)vc_endpoint_of(&ss, local);
+}
+
 void vc_sock_tcp_facts(int fd, uint16_t *pmtu, bool *timestamps)
 {
     struct tcp_info info;

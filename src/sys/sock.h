@@ -9,6 +9,8 @@
 int vc_sock_listen(const struct vc_endpoint *local, struct vc_fail *fail);
 /** Accepts; non-blocking, close-on-exec, TCP_NODELAY. -1 with errno. */
 int vc_sock_accept(int fd, struct vc_endpoint *peer, struct vc_endpoint *local);
+/** Our end of a bound or connected IP socket; empty where there is none. */
+void vc_sock_local(int fd, struct vc_endpoint *local);
 /** What TCP knows of a connection: path MTU (0: unknown) and whether it uses timestamps. */
 void vc_sock_tcp_facts(int fd, uint16_t *pmtu, bool *timestamps);
 /** A listening Unix stream socket at @path, mode 0600. One that nobody serves any more is removed; anything else that

@@ -154,6 +154,7 @@ struct rig_options {
     uint8_t dtls_cookie;
     bool no_udp;
     struct rig *door; /* another, to which the kernel gives what comes to the UDP socket, which they share */
+    struct vc_prefix inner[2];
 };
 
 RIG_API struct rig *rig_new(struct rig_options o)
@@ -201,6 +202,7 @@ RIG_API struct rig *rig_new(struct rig_options o)
                                   .offloads = o.offloads,
                                   .dtls_cookie = o.dtls_cookie,
                                   .cookie_key = key,
+                                  .inner = {o.inner[0], o.inner[1]},
                                   .random = rig_random};
     r->w = vc_worker_new(&r->loop, &conf, rig_ops(), r);
     assert_non_null(r->w);

@@ -15,8 +15,8 @@ from harness import netns, raw
 from harness.hostile import asked, stage, stage_of_module  # noqa: F401 (fixtures)
 from harness.raw import (ALERT, CCS, DATA, DTLS10, F_COMPRESSED, F_DATA, F_DISCONNECT, F_DPD_REQ, F_DPD_RESP,
                          F_KEEPALIVE, F_TERMINATE, HANDSHAKE, Dtls, Hello, Sniffer, Spoofer, Tls, client_hello,
-                         connect_request, dtls_message, dtls_record, dtls_records, echo4, frame, frames, hello_datagram,
-                         ipv4, message, record, udp4)
+                         connect_request, dtls_message, dtls_record, dtls_records, echo4, echoes, frame, hello_datagram,
+                         ipv4, message, next_frame, record, udp4)
 from harness.wait import until
 
 pytestmark = [pytest.mark.varcod_only("its limits and events"), pytest.mark.core]
@@ -190,25 +190,6 @@ def test_a_bad_dtls_secret_means_no_dtls(stage, token, secret, cause):
 
 
 # -- CSTP -------------------------------------------------------------------------------------------------------------
-
-
-def next_frame(tls, kind, wait=5):
-    """The payload of the next frame of this type; what comes before it is skipped. None: the connection ended."""
-    tls.wire.sock.settimeout(wait)
-    while True:
-        found, tls.plain = frames(tls.plain)
-        for at, (got, payload) in enumerate(found):
-            if got == kind:
-                tls.plain = b"".join(frame(*f) for f in found[at + 1 :]) + tls.plain
-                return payload
-        if not tls.read():
-            return None
-
-
-def echoes(tls, payload=b"are you there"):
-    """Whether a DPD question is answered with its payload."""
-    tls.send(frame(F_DPD_REQ, payload))
-    return next_frame(tls, F_DPD_RESP) == payload
 
 
 def tunnelled(token, do, version=None, **kw):

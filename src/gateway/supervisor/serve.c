@@ -246,7 +246,11 @@ static int setup_tunnel(struct vc_gateway *g, struct vc_child_process *c)
                        .TUNNEL_SETUP = {.index = c->index,
                                         .count = (uint16_t)g->n_tunnels,
                                         .dtls_cookie = (uint8_t)g->conf.dtls_cookie,
-                                        .cookie_key = {.at = g->cookie_key, .len = sizeof(g->cookie_key)}}};
+                                        .cookie_key = {.at = g->cookie_key, .len = sizeof(g->cookie_key)},
+                                        .v4 = g->conf.ipv4_network.ip,
+                                        .v4_len = g->conf.ipv4_network.len,
+                                        .v6 = g->conf.ipv6_network.ip,
+                                        .v6_len = g->conf.ipv6_network.len}};
     if (vc_port_send(&c->port, &m, -1) != 0)
         return -1;
     m = (struct vc_msg){.type = VC_IPC_TUN_QUEUE,

@@ -32,6 +32,7 @@ static struct tunnel {
     struct vc_child child;
     uint16_t index, count;
     uint8_t dtls_cookie, cookie_key[32];
+    struct vc_prefix inner[2];
     int tun, udp;
     unsigned offloads;
     struct vc_worker *worker;
@@ -450,6 +451,8 @@ static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
         t->index = t->neighbours.self = m->TUNNEL_SETUP.index;
         t->count = m->TUNNEL_SETUP.count;
         t->dtls_cookie = m->TUNNEL_SETUP.dtls_cookie;
+        t->inner[0] = vc_prefix_of(&m->TUNNEL_SETUP.v4, m->TUNNEL_SETUP.v4_len);
+        t->inner[1] = vc_prefix_of(&m->TUNNEL_SETUP.v6, m->TUNNEL_SETUP.v6_len);
         if (m->TUNNEL_SETUP.cookie_key.len == sizeof(t->cookie_key))
             memcpy(t->cookie_key, m->TUNNEL_SETUP.cookie_key.at, sizeof(t->cookie_key));
         break;
@@ -482,6 +485,7 @@ static int start(struct vc_child *child, struct vc_fail *fail)
                                   .offloads = t->offloads,
                                   .dtls_cookie = t->dtls_cookie,
                                   .cookie_key = t->cookie_key,
+                                  .inner = {t->inner[0], t->inner[1]},
                                   .random = vc_random};
     const char *failed = vc_crypto_selftest();
     if (failed)

@@ -446,6 +446,25 @@ def frames(stream):
     return found, stream
 
 
+def next_frame(tls, kind, wait=5):
+    """The payload of the next frame of this type; what comes before it is skipped. None: the connection ended."""
+    tls.wire.sock.settimeout(wait)
+    while True:
+        found, tls.plain = frames(tls.plain)
+        for at, (got, payload) in enumerate(found):
+            if got == kind:
+                tls.plain = b"".join(frame(*f) for f in found[at + 1 :]) + tls.plain
+                return payload
+        if not tls.read():
+            return None
+
+
+def echoes(tls, payload=b"are you there"):
+    """Whether a DPD question is answered with its payload."""
+    tls.send(frame(F_DPD_REQ, payload))
+    return next_frame(tls, F_DPD_RESP) == payload
+
+
 def checksum(data):
     data += b"\0" * (len(data) % 2)
     total = sum(struct.unpack(f">{len(data) // 2}H", data))
