@@ -317,7 +317,7 @@ static bool install(struct vc_live *l, struct vc_dtls_done *done)
         vc_fallback_hold(&l->s.fallback, now);
     struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_UP, VC_OUTCOME_OK);
     char text[VC_ENDPOINT_TEXT];
-    const struct vc_dtls_name *name = vc_dtls_name_of_code(done->suite);
+    const struct vc_dtls_name *name = vc_dtls_name_agreed(done->suite, (enum vc_dtls_mode)done->mode);
     vc_endpoint_print(&l->udp_peer, text);
     vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(text));
     vc_event_text(&e, VC_FIELD_SUITE, vc_str_of(name ? name->name : "?"));

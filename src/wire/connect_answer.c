@@ -172,9 +172,21 @@ static void put_clean(struct vc_writer *w, struct vc_str text)
         to[i] = is_control(text.at[i]) ? ' ' : (uint8_t)text.at[i];
 }
 
+/** Without what would become blanks at its ends. */
+static struct vc_str clean_ends(struct vc_str s)
+{
+    while (s.len > 0 && (s.at[0] == ' ' || is_control(s.at[0]))) {
+        s.at++;
+        s.len--;
+    }
+    while (s.len > 0 && (s.at[s.len - 1] == ' ' || is_control(s.at[s.len - 1])))
+        s.len--;
+    return s;
+}
+
 static void put_line(struct vc_writer *w, const char *name, struct vc_str value)
 {
-    value = vc_str_trim(value);
+    value = clean_ends(value);
     if (value.len == 0)
         return;
     put_name(w, name);
@@ -185,7 +197,7 @@ static void put_line(struct vc_writer *w, const char *name, struct vc_str value)
 static void put_whole_lines(struct vc_writer *w, const struct vc_str *lines, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        struct vc_str line = vc_str_trim(lines[i]);
+        struct vc_str line = clean_ends(lines[i]);
         if (line.len == 0 || !memchr(line.at, ':', line.len))
             continue;
         put_clean(w, line);

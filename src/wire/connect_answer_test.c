@@ -205,6 +205,27 @@ static void test_no_injection(void **state)
     assert_ptr_equal(strstr(text, "\r\n\r\n"), text + strlen(text) - 4);
 }
 
+/* Control characters become blanks, but none at an end of a line. */
+static void test_no_blank_ends(void **state)
+{
+    (void)state;
+    const struct vc_str names[] = {VC_STR("a.example\r\n"), VC_STR("\r\n"), VC_STR("\x7f b.example \x01")};
+    const struct vc_str lines[] = {VC_STR("X-A: 1\r\n"), VC_STR("\v\nX-B: 2\f ")};
+    struct vc_connect_answer a = {.hostname = VC_STR("host\n\n"),
+                                  .default_domain = VC_STR("\n d\re \n"),
+                                  .split_dns = names,
+                                  .n_split_dns = 3,
+                                  .custom_headers = lines,
+                                  .n_custom_headers = 2};
+    const char *text = print(&a);
+    assert_null(strstr(text, " \r\n"));
+    assert_null(strstr(text, ":  "));
+    assert_non_null(strstr(text, "X-CSTP-Hostname: host\r\n"));
+    assert_non_null(strstr(text, "X-CSTP-Default-Domain: d e\r\n"));
+    assert_non_null(strstr(text, "X-CSTP-Split-DNS: a.example\r\nX-CSTP-Split-DNS: b.example\r\n"));
+    assert_non_null(strstr(text, "\r\nX-A: 1\r\nX-B: 2\r\n"));
+}
+
 static void test_print_too_small(void **state)
 {
     (void)state;
@@ -436,7 +457,7 @@ int main(void)
         cmocka_unit_test(test_print_all),   cmocka_unit_test(test_print_old_form),  cmocka_unit_test(test_no_injection),
         cmocka_unit_test(test_read_ocserv), cmocka_unit_test(test_print_too_small), cmocka_unit_test(test_read_lines),
         cmocka_unit_test(test_read_forms),  cmocka_unit_test(test_read_refused),    cmocka_unit_test(test_read_limits),
-        cmocka_unit_test(test_list_limits),
+        cmocka_unit_test(test_list_limits), cmocka_unit_test(test_no_blank_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,6 +59,16 @@ const struct vc_dtls_name *vc_dtls_name_of_code(uint16_t code)
     return NULL;
 }
 
+const struct vc_dtls_name *vc_dtls_name_agreed(uint16_t code, enum vc_dtls_mode mode)
+{
+    for (size_t i = 0; i < N_NAMES; i++) {
+        bool psk = names[i].kind == VC_DTLS_CLASS_PSK;
+        if (code != 0 && names[i].code == code && names[i].aead != VC_AEAD_NONE && psk == (mode == VC_DTLS_MODE_PSK))
+            return &names[i];
+    }
+    return NULL;
+}
+
 const struct vc_dtls_name *vc_dtls_name_at(size_t i)
 {
     return i < N_NAMES ? &names[i] : NULL;

@@ -31,6 +31,8 @@ const struct vc_dtls_name *vc_dtls_name_find(struct vc_str name);
 /** The suite that a hello names, among those that Varco speaks (classes OC, X12, PSK). Names that
  *  share a code have one meaning. NULL: none of ours. The name returned is OpenSSL's. */
 const struct vc_dtls_name *vc_dtls_name_of_code(uint16_t code);
+/** As above, for a handshake that is over: a code that PSK and a resumption share has two names. */
+const struct vc_dtls_name *vc_dtls_name_agreed(uint16_t code, enum vc_dtls_mode mode);
 /** The @i-th line of the table, NULL behind the last. */
 const struct vc_dtls_name *vc_dtls_name_at(size_t i);
 

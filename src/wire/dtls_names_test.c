@@ -50,8 +50,35 @@ static void test_find(void **state)
     assert_null(vc_dtls_name_of_code(0x1301));
 }
 
+static void test_agreed(void **state)
+{
+    // clang-format off
+    static const struct {
+        uint16_t code;
+        enum vc_dtls_mode mode;
+        const char *name;
+    } rows[] = {
+        {0xccab, VC_DTLS_MODE_PSK,    "PSK-CHACHA20-POLY1305"},
+        {0xccab, VC_DTLS_MODE_RESUME, "OC2-DTLS1_2-CHACHA20-POLY1305"},
+        {0x00a9, VC_DTLS_MODE_PSK,    "PSK-AES256-GCM-SHA384"},
+        {0x00a9, VC_DTLS_MODE_RESUME, NULL},
+        {0x009c, VC_DTLS_MODE_RESUME, "AES128-GCM-SHA256"},
+        {0xcca8, VC_DTLS_MODE_RESUME, "ECDHE-RSA-CHACHA20-POLY1305"},
+        {0xcca8, VC_DTLS_MODE_PSK,    NULL},
+        {0,      VC_DTLS_MODE_RESUME, NULL},
+        {0x002f, VC_DTLS_MODE_RESUME, NULL},
+    };
+    // clang-format on
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct vc_dtls_name *n = vc_dtls_name_agreed(rows[i].code, rows[i].mode);
+        assert_case(rows[i].name ? rows[i].name : "none", rows[i].name ? n && !strcmp(n->name, rows[i].name) : !n);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table), cmocka_unit_test(test_find)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table), cmocka_unit_test(test_find),
+                                       cmocka_unit_test(test_agreed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -428,6 +428,37 @@ static void test_takeover(void **state)
     (void)state;
 }
 
+static uint64_t number_of(const struct vc_event *e, enum vc_field field)
+{
+    for (unsigned i = 0; i < e->n_fields; i++)
+        if (e->fields[i].field == field)
+            return e->fields[i].number;
+    fail_msg("%s is missing", vc_field_name(field));
+    return 0;
+}
+
+/* The newer tunnel says UP before the older one says how much it moved. */
+static void test_takeover_keeps_bytes(void **state)
+{
+    struct rig_grant old, new;
+    open_and_start("");
+    struct rig_session s = rig_success(&rig, 64, "alice");
+    rig_connect(&rig, 65, &s, &old);
+    rig_up_routed(&rig, &old);
+    struct vc_msg counts = {.type = VC_IPC_SESSION_COUNTS,
+                            .SESSION_COUNTS = {.session = s.id, .rx_bytes = 400, .tx_bytes = 5000}};
+    rig_send(rig.tunnel[old.tunnel], VC_ROLE_TUNNEL, &counts, -1);
+    rig_connect(&rig, 66, &s, &new);
+    rig_up_routed(&rig, &new);
+    rig_down(&rig, &old, VC_DOWN_REPLACED, VC_CAUSE_CSTP_REPLACED, 1000, 6000);
+    rig_down(&rig, &old, VC_DOWN_REPLACED, VC_CAUSE_CSTP_REPLACED, 1000, 6000); /* counts once */
+    rig_down(&rig, &new, VC_DOWN_LOGOUT, VC_CAUSE_LOGOUT, 10, 20);
+    const struct vc_event *e = rig_event(&rig, VC_EVENT_SESSION_ENDED, VC_CAUSE_LOGOUT);
+    assert_int_equal(number_of(e, VC_FIELD_BYTES_IN), 1010);
+    assert_int_equal(number_of(e, VC_FIELD_BYTES_OUT), 6020);
+    (void)state;
+}
+
 static void test_stray_tunnels_are_closed(void **state)
 {
     struct rig_grant g, stray;
@@ -789,6 +820,7 @@ int main(void)
         T(test_addresses_exhausted),
         T(test_the_same_user_finds_the_same_address),
         T(test_takeover),
+        T(test_takeover_keeps_bytes),
         T(test_stray_tunnels_are_closed),
         T(test_tunnel_process_dies),
         T(test_counts_that_nobody_asked_for),

@@ -426,6 +426,52 @@ static void the_newest_wins(void **state)
     }
 }
 
+/* A CONNECT that a newer one overtook is told as that, wherever it was on its way. */
+static void overtaken(void **state)
+{
+    struct world w;
+    (void)state;
+    start(&w);
+    struct client *c[4];
+    for (int i = 0; i < 4; i++)
+        c[i] = client_new(&w.rig, RIG_13_AES128, 7);
+    struct vc_msg close = {
+        .type = VC_IPC_CLOSE,
+        .CLOSE = {.session = 7, .generation = 1, .how = VC_CLOSE_QUIET, .cause = VC_CAUSE_CSTP_REPLACED}};
+    announce(&w, c[0], 0, 1);
+    process_say(&w.p, w.authority, VC_ROLE_AUTHORITY, &close, -1); /* the newer went to another process */
+    settle(&w);
+    bring(&w, 0, c[0], 0);
+    const struct vc_msg *m = process_expect(&w.p, w.portal[0], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED, NULL);
+    assert_memory_equal(m->NOT_ADOPTED.ticket.at, tickets[0], 16);
+    assert_int_equal(m->NOT_ADOPTED.cause, VC_CAUSE_CSTP_REPLACED);
+    expect_silence(c[0]);
+
+    announce(&w, c[1], 1, 2);
+    announce(&w, c[2], 2, 3);
+    settle(&w);
+    bring(&w, 1, c[2], 2);
+    adopted(&w, 1, 2);
+    give(&w, 1, 2);
+    expect_up(&w, c[2], 3);
+    bring(&w, 0, c[1], 1); /* the newer is up here already */
+    m = process_expect(&w.p, w.portal[0], VC_ROLE_PORTAL, VC_IPC_NOT_ADOPTED, NULL);
+    assert_int_equal(m->NOT_ADOPTED.cause, VC_CAUSE_CSTP_REPLACED);
+    expect_silence(c[1]);
+
+    announce(&w, c[3], 3, 4);
+    settle(&w);
+    bring(&w, 0, c[3], 3);
+    adopted(&w, 0, 3);
+    close.CLOSE.generation = 4; /* held, not owned yet: nobody but us can tell it */
+    process_say(&w.p, w.authority, VC_ROLE_AUTHORITY, &close, -1);
+    expect_silence(c[3]);
+    for (int i = 0; i < 4; i++)
+        client_free(c[i]);
+    stop(&w);
+    assert_int_equal(process_events(&w.p, VC_EVENT_CSTP_DOWN, VC_CAUSE_CSTP_REPLACED), 1);
+}
+
 /* Nobody says OWN: the connection goes after 10 s, without a byte. */
 static void forgotten(void **state)
 {
@@ -691,7 +737,7 @@ int main(void)
         cmocka_unit_test(malformed),       cmocka_unit_test(announced_nonsense),
         cmocka_unit_test(new_authority),   cmocka_unit_test(out_of_fds),
         cmocka_unit_test(for_nobody),      cmocka_unit_test(announced_too_often),
-        cmocka_unit_test(stops_in_order),
+        cmocka_unit_test(stops_in_order),  cmocka_unit_test(overtaken),
     };
     return cmocka_run_group_tests_name("sim/handover", tests, NULL, NULL);
 }

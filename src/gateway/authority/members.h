@@ -47,6 +47,11 @@ struct vc_member {
     int64_t up_s;
     uint64_t rx_bytes, tx_bytes; /* of tunnels that are over */
     uint64_t live_rx, live_tx, live_idle_s;
+    struct {
+        uint32_t generation; /* 0: none */
+        uint16_t process;
+        uint64_t rx, tx; /* already among rx_bytes and tx_bytes */
+    } replaced;          /* the tunnel that the live one took over from, until it says how many bytes it were */
     uint16_t live_mtu;
     bool dtls_up;
     char dtls_suite[64];

@@ -66,6 +66,7 @@ static void close_stray(struct vc_authority *a, uint16_t process, uint64_t sessi
                      how == VC_CLOSE_BYE ? "The session is over" : NULL);
 }
 
+/** What the live tunnel told of itself so far stays. */
 static void count_old(struct vc_member *m)
 {
     m->rx_bytes += m->live_rx;
@@ -93,10 +94,14 @@ static void on_up(struct vc_authority *a, uint16_t process, const struct vc_msg 
         close_stray(a, process, m->id, generation, VC_CLOSE_QUIET);
         return;
     }
-    if (vc_member_is_live(m) &&
-        m->live.process != process) { /* the newest wins; in one process it sees to that itself */
-        vc_tunnels_close(a, m, &m->live, VC_CLOSE_QUIET, VC_CAUSE_CSTP_REPLACED, NULL);
-        count_old(m); /* until it says how many it were */
+    if (vc_member_is_live(m)) {
+        if (m->live.process != process) /* the newest wins; in one process it sees to that itself */
+            vc_tunnels_close(a, m, &m->live, VC_CLOSE_QUIET, VC_CAUSE_CSTP_REPLACED, NULL);
+        m->replaced.generation = m->live.generation;
+        m->replaced.process = m->live.process;
+        m->replaced.rx = m->live_rx;
+        m->replaced.tx = m->live_tx;
+        count_old(m);
     }
     m->live = ours ? m->pending : m->outlived;
     if (ours) /* else a newer one may still be on the way */
@@ -109,6 +114,18 @@ static void on_up(struct vc_authority *a, uint16_t process, const struct vc_msg 
     vc_member_schedule(&a->members, m);
     vc_tunnels_route(a, m, process);
     vc_sessions_save(a, m);
+}
+
+/** The bytes that a replaced tunnel moved since it was last asked. */
+static void count_replaced(struct vc_member *m, uint16_t process, const struct vc_msg *msg)
+{
+    if (m->replaced.generation == 0 || m->replaced.generation != msg->DOWN.generation || m->replaced.process != process)
+        return;
+    if (msg->DOWN.rx_bytes > m->replaced.rx)
+        m->rx_bytes += msg->DOWN.rx_bytes - m->replaced.rx;
+    if (msg->DOWN.tx_bytes > m->replaced.tx)
+        m->tx_bytes += msg->DOWN.tx_bytes - m->replaced.tx;
+    m->replaced.generation = 0;
 }
 
 /** The tunnel of a session is gone, and no newer one is up. */
@@ -130,6 +147,7 @@ static void on_down(struct vc_authority *a, uint16_t process, const struct vc_ms
         return;
     bool current = vc_member_is_live(m) && m->live.generation == msg->DOWN.generation && m->live.process == process;
     if (!current) {
+        count_replaced(m, process, msg);
         if (m->pending.generation == msg->DOWN.generation && m->pending.process == process &&
             m->pending.generation != 0) {
             m->pending = (struct vc_member_tunnel){.process = VC_NO_TUNNEL};

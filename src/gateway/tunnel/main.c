@@ -15,12 +15,14 @@
 #define EXPECT_S 30 /* between EXPECT and ADOPT */
 #define OWN_S 10    /* between ADOPT and OWN */
 #define EXPECTED_MAX 4096
+#define REFUSED_MAX 256 /* of them beside those: what their ADOPT hears is worth no more */
 
 /** A connection that is to come: announced by the authority, perhaps already here and not yet ours. */
 struct expected {
     struct vc_heap_node deadline;
     uint8_t ticket[16];
     struct vc_session session; /* facts; from ADOPT on the channel */
+    enum vc_cause refused;     /* NONE; else the authority wants it no more: its ADOPT hears why */
     bool adopted;
     uint16_t portal;
     int fd; /* -1 */
@@ -40,12 +42,14 @@ static struct tunnel {
     struct vc_port authority, portals[PORTALS_MAX];
     struct vc_map expected; /* by ticket */
     struct vc_heap deadlines;
+    unsigned n_refused;    /* of the expected ones */
     uint64_t told_full_ns; /* when it was last said that EXPECTED_MAX was reached; 0: never */
 } tunnel;
 
 static void forget_expected(struct tunnel *t, struct expected *x)
 {
     (void)vc_map_remove(&t->expected, x->ticket);
+    t->n_refused -= x->refused != VC_CAUSE_NONE;
     vc_heap_remove(&t->deadlines, &x->deadline);
     if (x->fd >= 0)
         (void)close(x->fd); /* without a word: its keys were never ours */
@@ -96,7 +100,8 @@ static void on_ended(void *owner, struct vc_live *live, enum vc_live_end how, co
 static void on_dtls(void *owner, struct vc_live *live, bool up)
 {
     struct tunnel *t = owner;
-    const struct vc_dtls_name *name = vc_dtls_name_of_code(vc_live_dtls_suite(live));
+    const struct vc_dtls_name *name =
+        vc_dtls_name_agreed(vc_live_dtls_suite(live), (enum vc_dtls_mode)vc_live_session(live)->facts.terms.mode);
     struct vc_msg m = {.type = VC_IPC_DTLS_STATE,
                        .DTLS_STATE = {.session = vc_live_session(live)->facts.id,
                                       .up = up,
@@ -151,7 +156,7 @@ static void take_expect(struct tunnel *t, const struct vc_msg *m)
     uint64_t now = t->child.loop.now_ns;
     if (t->child.stopped)
         return;
-    if (t->expected.n >= EXPECTED_MAX) { /* said now and then: who floods us writes no logs */
+    if (t->expected.n - t->n_refused >= EXPECTED_MAX) { /* said now and then: who floods us writes no logs */
         if (t->told_full_ns == 0 || now - t->told_full_ns >= EXPECT_S * 1000000000ULL) {
             t->told_full_ns = now;
             not_expected(t, m, VC_CAUSE_HANDOVERS_MAX, "");
@@ -232,16 +237,33 @@ static void answer_count(struct tunnel *t, const struct vc_msg *m)
     (void)vc_port_send(&t->authority, &all, -1);
 }
 
+/** A connection that we held and never owned ends. */
+static void told_lost(struct tunnel *t, uint64_t session, enum vc_cause cause)
+{
+    struct vc_event e = vc_event_of(VC_EVENT_CSTP_DOWN, VC_OUTCOME_OK, 0, session);
+    vc_fail_set(&e.fail, cause, 0, "%s", "before it was up");
+    vc_child_emit(&t->child, &e);
+}
+
 /** The connection is not to come any more, or on its way here already: it is not taken. */
-static void forget_announced(struct tunnel *t, uint64_t session, uint32_t generation)
+static void forget_announced(struct tunnel *t, uint64_t session, uint32_t generation, enum vc_cause cause)
 {
     struct expected *x;
     size_t at = 0;
     while ((x = vc_map_next(&t->expected, &at)) &&
            (x->session.facts.id != session || x->session.facts.generation != generation))
         continue;
-    if (x)
+    if (!x)
+        return;
+    if (x->adopted) {
+        told_lost(t, session, cause);
         forget_expected(t, x);
+    } else if (x->refused == VC_CAUSE_NONE && t->n_refused < REFUSED_MAX) {
+        x->refused = cause;
+        t->n_refused++;
+    } else {
+        forget_expected(t, x);
+    }
 }
 
 static void on_authority(struct vc_port *port, const struct vc_msg *m, int fd)
@@ -261,13 +283,14 @@ static void on_authority(struct vc_port *port, const struct vc_msg *m, int fd)
         vc_neighbours_route(&t->neighbours, m);
         break;
     case VC_IPC_CLOSE:
-        forget_announced(t, m->CLOSE.session, m->CLOSE.generation);
+        why.cause = m->CLOSE.cause > VC_CAUSE_NONE && m->CLOSE.cause < VC_N_CAUSES ? (enum vc_cause)m->CLOSE.cause
+                                                                                   : VC_CAUSE_ADMIN;
+        forget_announced(t, m->CLOSE.session, m->CLOSE.generation, why.cause);
         l = vc_live_find(t->worker, m->CLOSE.session);
         if (!l || vc_live_session(l)->facts.generation != m->CLOSE.generation)
             break;
         (void)vc_str_copy(m->CLOSE.reason, reason, sizeof(reason));
-        vc_fail_set(&why, m->CLOSE.cause < VC_N_CAUSES ? (enum vc_cause)m->CLOSE.cause : VC_CAUSE_ADMIN, 0, "%s",
-                    reason);
+        vc_fail_set(&why, why.cause, 0, "%s", reason);
         vc_live_close(l, m->CLOSE.how == VC_CLOSE_BYE ? reason : NULL, &why);
         break;
     case VC_IPC_COUNT:
@@ -288,6 +311,13 @@ static uint8_t *copy_of(const struct vc_bytes *b)
     return p;
 }
 
+/** The client has connected once more since, and that was faster: the newest wins. */
+static bool overtaken(const struct tunnel *t, const struct expected *x)
+{
+    const struct vc_live *live = vc_live_find(t->worker, x->session.facts.id);
+    return live && vc_live_session(live)->facts.generation > x->session.facts.generation;
+}
+
 /** ADOPT: the channel is here, and sends nothing until OWN. */
 static void take_adopt(struct tunnel *t, uint16_t portal, const struct vc_msg *m, int fd)
 {
@@ -298,7 +328,15 @@ static void take_adopt(struct tunnel *t, uint16_t portal, const struct vc_msg *m
     size_t secret = x && x->session.facts.terms.mode == VC_DTLS_MODE_RESUME ? 48
                     : x && x->session.facts.terms.mode == VC_DTLS_MODE_PSK  ? 32
                                                                             : 0;
-    if (!x || x->adopted || m->ADOPT.dtls_secret.len != secret) {
+    enum vc_cause refused = !x || x->adopted              ? VC_CAUSE_NONE
+                            : x->refused != VC_CAUSE_NONE ? x->refused
+                            : overtaken(t, x)             ? VC_CAUSE_CSTP_REPLACED
+                                                          : VC_CAUSE_NONE;
+    if (!x || x->adopted || refused != VC_CAUSE_NONE || m->ADOPT.dtls_secret.len != secret) {
+        if (refused != VC_CAUSE_NONE) {
+            answer.NOT_ADOPTED.cause = (uint16_t)refused;
+            forget_expected(t, x);
+        }
         (void)close(fd);
         (void)vc_port_send(&t->portals[portal], &answer, -1);
         return;
@@ -365,9 +403,9 @@ static void take_own(struct tunnel *t, uint16_t portal, const struct vc_msg *m)
     struct vc_fail fail = {0};
     if (!x || !x->adopted || x->portal != portal)
         return;
-    const struct vc_live *live = vc_live_find(t->worker, x->session.facts.id);
-    if (live && vc_live_session(live)->facts.generation > x->session.facts.generation) {
-        forget_expected(t, x); /* the client has connected once more since, and that was faster: the newest wins */
+    if (overtaken(t, x)) {
+        told_lost(t, x->session.facts.id, VC_CAUSE_CSTP_REPLACED);
+        forget_expected(t, x);
         return;
     }
     struct vc_session_facts facts = x->session.facts;
