@@ -221,6 +221,19 @@ void vc_udp_trains_plain(struct vc_worker *w, const struct vc_endpoint *to, cons
 void vc_udp_trains_again(struct vc_live *l, const uint8_t *packet, size_t len);
 void vc_udp_trains_forget(struct vc_live *l); /* its packets among those */
 
+/* udp_paths.c */
+struct vc_live *vc_udp_path_owner(const struct vc_worker *w, const struct vc_endpoint *e); /* NULL: no session's */
+int vc_udp_path_claim(struct vc_live *l, const struct vc_endpoint *e);                     /* -1: no memory */
+/** The session leaves an address, unless something else of it is there: the channel, a handshake, a probe. */
+void vc_udp_path_release(struct vc_live *l, struct vc_endpoint e);
+/** Where sealed records from an unknown port of this IP address look for their session. */
+void vc_udp_path_known(struct vc_live *l, unsigned which, const struct vc_ip *ip);
+/** Whether the client hears at this address: its hello carries our cookie. Else it is asked to come again with one. */
+bool vc_udp_path_proved(struct vc_worker *w, const struct vc_endpoint *from, const struct vc_ip *local,
+                        const struct vc_dtls_peek *p);
+/** Counts the datagrams of a source (an IPv4 address, an IPv6 /64): whether it sent too many in this second. */
+bool vc_udp_path_flooded(struct vc_worker *w, const struct vc_ip *source);
+
 /* udp_lane.c */
 void vc_udp_lane_open(struct vc_worker *w);
 /** A session that came with a DTLS channel goes on with it. */

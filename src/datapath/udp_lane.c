@@ -2,64 +2,17 @@
  * for (2-tunnel.md 9, 10). */
 #include "datapath/live.h"
 
-#include "crypto/hash.h"
 #include "crypto/wipe.h"
 
 #include <stdlib.h>
 
-#define STRANGERS_PER_SECOND 100 /* datagrams from one unknown source that are looked at */
-#define HELLOS_PER_SECOND 4      /* of one session */
-#define HELLOS_BUSY 200          /* of all sessions, a second: more are asked for a cookie first */
-#define HOUR_NS 3600000000000ULL
+#define HELLOS_PER_SECOND 4     /* of one session */
+#define HELLOS_BUSY 200         /* of all sessions, a second: more are asked for a cookie first */
 #define CANDIDATES_MAX 8        /* sessions of one IP address that a datagram is tried on */
 #define TRIALS_PER_SECOND 2000  /* in all: what strangers send costs no more than this */
 #define MOVE_NS 2000000000ULL   /* between two moves, and between a question there and one here */
 #define PROBE_NS 500000000ULL   /* between two questions to an address that is not yet the session's */
 #define PROBED_NS 5000000000ULL /* then it is a stranger's again */
-
-static struct vc_live *by_peer(const struct vc_worker *w, const struct vc_endpoint *e)
-{
-    uint8_t key[VC_ENDPOINT_KEY];
-    vc_endpoint_key(e, key);
-    return vc_map_get(&w->by_peer, key);
-}
-
-static int claim(struct vc_live *l, const struct vc_endpoint *e)
-{
-    uint8_t key[VC_ENDPOINT_KEY];
-    vc_endpoint_key(e, key);
-    return vc_map_put(&l->w->by_peer, key, l);
-}
-
-/** The session leaves an address, unless something else of it is there: the channel, a handshake, a probe. */
-static void release(struct vc_live *l, struct vc_endpoint e)
-{
-    uint8_t key[VC_ENDPOINT_KEY];
-    vc_endpoint_key(&e, key);
-    if (e.ip.family && !vc_endpoint_eq(&l->udp_peer, &e) && !vc_endpoint_eq(&l->probe.peer, &e) &&
-        !vc_endpoint_eq(&l->old_peer, &e) && !(l->pending && vc_endpoint_eq(&l->pending->peer, &e)) &&
-        vc_map_get(&l->w->by_peer, key) == l)
-        (void)vc_map_remove(&l->w->by_peer, key);
-}
-
-/** Where sealed records from an unknown port of this IP address look for their session. */
-static void known_at(struct vc_live *l, unsigned which, const struct vc_ip *ip)
-{
-    static const struct vc_ip nowhere;
-    uint8_t key[VC_ENDPOINT_KEY];
-    if (which == 1 && vc_ip_eq(ip, &l->outer[0].ip))
-        ip = &nowhere; /* once is enough */
-    struct vc_outer *o = &l->outer[which];
-    if (vc_ip_eq(&o->ip, ip))
-        return;
-    vc_endpoint_key(&(struct vc_endpoint){.ip = o->ip}, key);
-    vc_group_remove(&l->w->by_outer, key, &o->in);
-    o->ip = *ip;
-    o->in.owner = l;
-    vc_endpoint_key(&(struct vc_endpoint){.ip = *ip}, key);
-    if (ip->family && vc_group_add(&l->w->by_outer, key, &o->in) != 0)
-        o->ip = (struct vc_ip){0};
-}
 
 static bool has_keys(const struct vc_live *l)
 {
@@ -188,14 +141,14 @@ static void drop_pending(struct vc_live *l)
     struct vc_endpoint there = l->pending->peer;
     free_pending(l->pending);
     l->pending = NULL;
-    release(l, there);
+    vc_udp_path_release(l, there);
 }
 
 static void drop_probe(struct vc_live *l)
 {
     struct vc_endpoint there = l->probe.peer;
     l->probe = (struct vc_probe){0};
-    release(l, there);
+    vc_udp_path_release(l, there);
 }
 
 /** The channel goes to @to from now on; NULL: nowhere. */
@@ -208,9 +161,9 @@ static void move_peer(struct vc_live *l, const struct vc_endpoint *to, const str
     l->udp_max = 0;
     l->udp_errno = 0;
     l->udp_asked_ns = 0;
-    known_at(l, 1, &l->udp_peer.ip);
+    vc_udp_path_known(l, 1, &l->udp_peer.ip);
     drop_probe(l);
-    release(l, before);
+    vc_udp_path_release(l, before);
 }
 
 static void drop_old(struct vc_live *l)
@@ -221,7 +174,7 @@ static void drop_old(struct vc_live *l)
     l->old_until_ns = 0;
     struct vc_endpoint there = l->old_peer;
     l->old_peer = (struct vc_endpoint){0};
-    release(l, there);
+    vc_udp_path_release(l, there);
 }
 
 /** The keys are gone, the handshake beside them is not. */
@@ -248,7 +201,7 @@ void vc_udp_lane_close(struct vc_live *l, bool say_so)
     vc_udp_trains_forget(l);
     drop_pending(l);
     close_channel(l);
-    known_at(l, 0, &(struct vc_ip){0});
+    vc_udp_path_known(l, 0, &(struct vc_ip){0});
 }
 
 static void lost(struct vc_live *l, enum vc_cause cause, const char *detail)
@@ -261,13 +214,13 @@ static void lost(struct vc_live *l, enum vc_cause cause, const char *detail)
 int vc_udp_lane_resume(struct vc_live *l, struct vc_fail *fail)
 {
     if (l->s.facts.terms.mode)
-        known_at(l, 0, &l->s.tcp.peer.ip);
+        vc_udp_path_known(l, 0, &l->s.tcp.peer.ip);
     if (!has_keys(l))
         return 0;
     l->udp_in = vc_aead_new((enum vc_aead_alg)l->s.udp.dtls.in.alg, l->s.udp.dtls.in.key, VC_AEAD_AUTO);
     l->udp_out = vc_aead_new((enum vc_aead_alg)l->s.udp.dtls.out.alg, l->s.udp.dtls.out.key, VC_AEAD_AUTO);
     l->udp_peer = l->s.udp.peer;
-    known_at(l, 1, &l->udp_peer.ip);
+    vc_udp_path_known(l, 1, &l->udp_peer.ip);
     if (!l->udp_in || !l->udp_out)
         return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "keys");
     vc_fallback_hello(&l->s.fallback);
@@ -301,7 +254,7 @@ static bool install(struct vc_live *l, struct vc_dtls_done *done)
     l->udp_in = in;
     l->udp_out = out;
     move_peer(l, &l->pending->peer, &l->pending->local);
-    (void)claim(l, &l->udp_peer);
+    (void)vc_udp_path_claim(l, &l->udp_peer);
     l->s.udp.kind = VC_CHANNEL_DTLS_1_2;
     l->s.udp.mtu = l->s.facts.dtls_mtu;
     l->s.udp.peer = l->udp_peer;
@@ -371,7 +324,7 @@ static void answered(struct vc_live *l, const struct vc_dtls_record *rec, const 
     move_peer(l, from, &local);
     l->s.udp.peer = *from;
     l->moved_ns = now;
-    (void)claim(l, from);
+    (void)vc_udp_path_claim(l, from);
     w->count.moved_peer++;
     struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_MOVED, VC_OUTCOME_OK);
     char text[VC_ENDPOINT_TEXT];
@@ -527,7 +480,7 @@ static void begin(struct vc_live *l, const struct vc_endpoint *from, const struc
     uint8_t random[VC_DTLS_RANDOM];
     drop_pending(l);
     l->pending = calloc(1, sizeof(*l->pending));
-    if (!l->pending || claim(l, from) != 0) {
+    if (!l->pending || vc_udp_path_claim(l, from) != 0) {
         free(l->pending);
         l->pending = NULL;
         emit(l, VC_EVENT_DTLS_FAILED, VC_OUTCOME_FAILED, VC_CAUSE_NO_MEMORY, "handshake");
@@ -549,32 +502,6 @@ static void begin(struct vc_live *l, const struct vc_endpoint *from, const struc
     if (r < 0)
         failed(l, &why);
     vc_live_rearm(l);
-}
-
-/** The key of an hour (2-tunnel.md 9.5). All processes have the same clock and the same key to make it of. */
-static bool cookie_key(const struct vc_worker *w, uint64_t hour, uint8_t key[VC_DTLS_COOKIE_KEY])
-{
-    const struct vc_piece of = {&hour, sizeof(hour)};
-    uint8_t mac[VC_HASH_MAX];
-    if (vc_hmac(VC_HASH_SHA256, w->cookie_key, sizeof(w->cookie_key), &of, 1, mac) != 0)
-        return false;
-    memcpy(key, mac, VC_DTLS_COOKIE_KEY);
-    return true;
-}
-
-/** Whether the client hears at this address: its hello carries our cookie. Else it is asked to come again with one. */
-static bool heard_there(struct vc_worker *w, const struct vc_endpoint *from, const struct vc_ip *local,
-                        const struct vc_dtls_peek *p)
-{
-    uint64_t hour = vc_worker_now(w) / HOUR_NS;
-    uint8_t key[VC_DTLS_COOKIE_KEY], verify[VC_DTLS_HELLO_VERIFY_LEN];
-    for (uint64_t back = 0; back < 2 && p->hello.cookie.len > 0; back++) {
-        if (cookie_key(w, hour - back, key) && vc_dtls_cookie_right(key, from, p))
-            return true;
-    }
-    if (cookie_key(w, hour, key))
-        vc_udp_trains_plain(w, from, local, verify, vc_dtls_hello_verify(key, from, p, verify));
-    return false;
 }
 
 /** Whether so many hellos come that nobody is answered at length who did not show that it hears us. */
@@ -606,11 +533,11 @@ static void hello(struct vc_live *l, const struct vc_endpoint *from, const struc
         w->count.dropped_udp++;
         return;
     }
-    struct vc_live *other = by_peer(w, from);
+    struct vc_live *other = vc_udp_path_owner(w, from);
     bool load = busy(w);
     bool taken = w->taken || (other && other != l);
     bool ask = w->conf.dtls_cookie == 1 || (w->conf.dtls_cookie == 0 && (!known || load || taken));
-    if (ask && !heard_there(w, from, local, p)) {
+    if (ask && !vc_udp_path_proved(w, from, local, p)) {
         if (!l->cookie_told) {
             l->cookie_told = true;
             struct vc_event e = vc_live_event(l, VC_EVENT_DTLS_COOKIE, VC_OUTCOME_INFO);
@@ -707,7 +634,7 @@ static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, uint8_t *d
         l->probe.peer = t->peer;
         l->probe.local = t->local;
         l->probe.since_ns = now;
-        (void)claim(l, &t->peer);
+        (void)vc_udp_path_claim(l, &t->peer);
         ask_there(l);
         take(l, &rec, &t->peer);
         vc_coalesce_flush(&w->coalescer); /* scratch is borrowed until here */
@@ -717,21 +644,6 @@ static bool rebind(struct vc_worker *w, const struct vc_udp_train *t, uint8_t *d
     }
     vc_group_turn(&w->by_outer, key, g); /* many behind one address: the next datagram is tried on others */
     return false;
-}
-
-/** Counts the datagrams of a source (an IPv4 address, an IPv6 /64): whether it sent too many in this second. */
-static bool too_many(struct vc_worker *w, const struct vc_ip *source)
-{
-    uint64_t now = vc_worker_now(w), hash = w->strangers_seed;
-    for (size_t i = 0; i < (source->family == VC_FAMILY_V4 ? 4U : 8U); i++)
-        hash = (hash ^ source->bytes[i]) * 0x100000001b3ULL;
-    hash ^= hash >> 29;
-    unsigned i = (unsigned)(hash % VC_STRANGERS);
-    if (now - w->strangers[i].second_ns > 1000000000ULL) {
-        w->strangers[i].second_ns = now;
-        w->strangers[i].n = 0;
-    }
-    return ++w->strangers[i].n > STRANGERS_PER_SECOND;
 }
 
 static bool elsewhere(struct vc_worker *w, const struct vc_udp_train *t, uint8_t *datagram, size_t len, bool is_hello)
@@ -753,10 +665,10 @@ static void stranger(struct vc_worker *w, struct vc_udp_train *t, uint8_t *datag
             hello(l, &t->peer, &t->local, &peek);
             return;
         }
-        if (!forwarded && !too_many(w, &t->peer.ip) && elsewhere(w, t, datagram, len, true))
+        if (!forwarded && !vc_udp_path_flooded(w, &t->peer.ip) && elsewhere(w, t, datagram, len, true))
             return;
     }
-    if (kind == VC_DTLS_KIND_SEALED && !too_many(w, &t->peer.ip)) {
+    if (kind == VC_DTLS_KIND_SEALED && !vc_udp_path_flooded(w, &t->peer.ip)) {
         if (rebind(w, t, datagram, len) || (!forwarded && elsewhere(w, t, datagram, len, false)))
             return;
     }
@@ -775,16 +687,17 @@ void vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
     size_t n = 0;
     if (t->len == 0 || t->segment == 0 || vc_worker_is_loop(w, t))
         return;
-    if (!by_peer(w, &t->peer) && !forwarded && w->ops->claimed && !begins_with_hello(t) && w->ops->claimed(w->owner, t))
+    if (!vc_udp_path_owner(w, &t->peer) && !forwarded && w->ops->claimed && !begins_with_hello(t) &&
+        w->ops->claimed(w->owner, t))
         return;
     for (size_t at = 0; at < t->len; at += t->segment) {
         uint8_t *datagram = t->at + at;
         size_t len = t->len - at < t->segment ? t->len - at : t->segment;
-        struct vc_live *l = by_peer(w, &t->peer); /* a datagram before may have changed it */
+        struct vc_live *l = vc_udp_path_owner(w, &t->peer); /* a datagram before may have changed it */
         w->count.udp_in++;
         if (l && vc_endpoint_eq(&l->probe.peer, &t->peer) && vc_worker_now(w) - l->probe.since_ns > PROBED_NS) {
             drop_probe(l);
-            l = by_peer(w, &t->peer);
+            l = vc_udp_path_owner(w, &t->peer);
         }
         if (!l) {
             stranger(w, t, datagram, len, forwarded);
@@ -814,7 +727,7 @@ void vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
             struct vc_live *meant = vc_map_get(&w->by_dtls_id, peek.id.at);
             if (meant)
                 hello(meant, &t->peer, &t->local, &peek);
-            else if (!forwarded && !too_many(w, &t->peer.ip))
+            else if (!forwarded && !vc_udp_path_flooded(w, &t->peer.ip))
                 (void)elsewhere(w, t, datagram, len, true);
         } else if (has_keys(l)) {
             open_datagram(l, &t->peer, datagram,
@@ -825,7 +738,7 @@ void vc_udp_lane_train(struct vc_worker *w, struct vc_udp_train *t, bool forward
             how == KEPT && l->pending)
             drop_early(l->pending, l->pending->n_early - 1); /* it was */
     }
-    struct vc_live *l = by_peer(w, &t->peer);
+    struct vc_live *l = vc_udp_path_owner(w, &t->peer);
     if (l && !l->closing)
         (void)open_batch(l, &t->peer, n);
 }
@@ -850,23 +763,6 @@ static void on_udp(struct vc_watch *watch, bool readable, bool writable)
 void vc_udp_lane_open(struct vc_worker *w)
 {
     vc_watch_start(&w->udp_watch, w->loop, w->conf.udp, true, false, on_udp, w);
-}
-
-enum vc_worker_at vc_worker_at(const struct vc_worker *w, const struct vc_endpoint *peer)
-{
-    const struct vc_live *l = by_peer(w, peer);
-    if (!l)
-        return VC_AT_NOTHING;
-    if (has_keys(l) && vc_endpoint_eq(&l->udp_peer, peer))
-        return VC_AT_CHANNEL;
-    return l->pending && l->pending->proved && vc_endpoint_eq(&l->pending->peer, peer) ? VC_AT_PROVED : VC_AT_UNPROVED;
-}
-
-void vc_worker_yield(struct vc_worker *w, const struct vc_endpoint *peer)
-{
-    uint8_t key[VC_ENDPOINT_KEY];
-    vc_endpoint_key(peer, key);
-    (void)vc_map_remove(&w->by_peer, key);
 }
 
 /* ---- time ---- */
