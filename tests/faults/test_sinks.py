@@ -203,7 +203,7 @@ def test_a_follower_that_stands_still(start_gateway, connect, world, tmp_path):
     def stopped():
         os.kill(follower.pid, signal.SIGSTOP)
         for _ in range(25):  # far more than the authority and the socket hold
-            with Tls(world.client(STRANGER).crowd.fresh()) as tls:
+            with Tls(world.client(STRANGER).crowd.alone) as tls:
                 for _ in range(100):
                     assert tls.ask(get()).status == 200
         yield

@@ -19,6 +19,8 @@ TIMES = 20  # how often each input is repeated
 GROWTH_KIB = 8  # by which the processes, all together, may have grown by then
 ROUNDS = 4  # so often it is repeated that often: a first time may take memory
 FORM_KIB = 2  # what a login that waits for its client takes, until auth-timeout
+PING = raw.echo4("10.20.0.99", netns.BEHIND4)  # from an address that is nobody's lease
+DROPPED = ("cstp.packet-dropped", "inner-source")  # what is told of the first such packet
 STRANGER, NEIGHBOUR = 3, 4  # client hosts: where hostile input comes from, and one beside it
 
 
@@ -233,6 +235,13 @@ def stage_of_module(world, tmp_path_factory, certificates):
         s.kill()
 
 
+@pytest.fixture(scope="module")
+def token(stage_of_module):
+    """Of a session of the stranger's, for tests that do not end it."""
+    with stage_of_module.session() as t:
+        yield t
+
+
 @pytest.fixture
 def stage(stage_of_module, keep):
     at = stage_of_module.now()
@@ -240,6 +249,11 @@ def stage(stage_of_module, keep):
     for c in stage_of_module.clients:
         keep(f"openconnect: {c.folder}", lambda c=c: c.log.tail(20))
     return stage_of_module
+
+
+def table(rows):
+    """Parametrises a test with rows whose first column is the id."""
+    return [pytest.param(*row[1:], id=row[0]) for row in rows]
 
 
 # -- what a client saw ------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import os
 import socket
 import subprocess
 import threading
+import types
 
 GATEWAY4, GATEWAY6 = "192.0.2.1", "2001:db8:a000::1"
 BEHIND4, BEHIND6 = "203.0.113.2", "2001:db8:b000::2"
@@ -253,7 +254,8 @@ class ClientHost(Namespace):
 
 class Crowd:
     """Strangers enough for tests that count events, which are limited for each source: 120 at once. Connections come from
-    an IPv4 address that makes way for the next one after so many of them, of 5 events each; fresh(): at once."""
+    an IPv4 address that makes way for the next one after so many of them, of 5 events each; one of more than that comes
+    from `alone`: its address is its own."""
 
     EACH = 24
 
@@ -264,20 +266,17 @@ class Crowd:
         net = f"{self._first}/18"
         ip_batch([f"route replace local {net} dev lo"], host.name)
         ip_batch([f"route replace {net} via {host.address4}"])
+        self.alone = types.SimpleNamespace(socket=functools.partial(self.socket, alone=True))
 
-    def socket(self, family, kind=socket.SOCK_STREAM):
+    def socket(self, family, kind=socket.SOCK_STREAM, alone=False):
         with self._lock:
+            if alone:
+                self._made += -self._made % self.EACH
             address = self._first + self._made // self.EACH % (1 << 14)
-            self._made += 1
+            self._made += self.EACH if alone else 1
         sock = self.host.socket(family, kind)
         sock.bind((str(address), 0))
         return sock
-
-    def fresh(self):
-        """Itself: the next connection has an address that no other had."""
-        with self._lock:
-            self._made += -self._made % self.EACH
-        return self
 
 
 class World:

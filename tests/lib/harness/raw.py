@@ -66,6 +66,11 @@ def message(kind, body):
     return bytes([kind]) + len(body).to_bytes(3, "big") + body
 
 
+def changed(data):
+    """The same bytes, but for the last one."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 def vector(body, n=2):
     return len(body).to_bytes(n, "big") + body
 
