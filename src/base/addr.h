@@ -63,8 +63,8 @@ void vc_endpoint_key(const struct vc_endpoint *e, uint8_t key[VC_ENDPOINT_KEY]);
 
 /** 127.0.0.0/8, ::1. */
 bool vc_ip_is_loopback(const struct vc_ip *ip);
-/** No router passes on a packet to there: 0.0.0.0/8, loopback, link-local, multicast, 255.255.255.255; the IPv6 forms of
- *  them, and IPv4-mapped ones. */
+/** No router passes on a packet to there: 0.0.0.0/8, loopback, link-local, multicast, 255.255.255.255; the IPv6 forms
+ * of them, and IPv4-mapped ones. */
 bool vc_ip_is_martian(const struct vc_ip *to);
 
 #endif
