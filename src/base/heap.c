@@ -32,17 +32,23 @@ static void settle(struct vc_heap *h, struct vc_heap_node *node, size_t i)
     place(h, node, i);
 }
 
+int vc_heap_reserve(struct vc_heap *h, size_t n)
+{
+    if (n <= h->cap)
+        return 0;
+    struct vc_heap_node **bigger = realloc(h->nodes, n * sizeof(struct vc_heap_node *));
+    if (!bigger)
+        return -1;
+    h->nodes = bigger;
+    h->cap = n;
+    return 0;
+}
+
 int vc_heap_set(struct vc_heap *h, struct vc_heap_node *node, uint64_t due)
 {
     if (node->at == 0) {
-        if (h->n == h->cap) {
-            size_t cap = h->cap ? h->cap * 2 : 64;
-            struct vc_heap_node **bigger = realloc(h->nodes, cap * sizeof(struct vc_heap_node *));
-            if (!bigger)
-                return -1;
-            h->nodes = bigger;
-            h->cap = cap;
-        }
+        if (h->n == h->cap && vc_heap_reserve(h, h->cap ? h->cap * 2 : 64) != 0)
+            return -1;
         node->due = due;
         h->nodes[h->n] = node;
         node->at = ++h->n;

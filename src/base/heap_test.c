@@ -33,8 +33,29 @@ static void test_against_array(void **state)
     vc_heap_deinit(&h);
 }
 
+/** What was reserved is there: adding moves nothing. */
+static void test_reserved(void **state)
+{
+    static struct vc_heap_node nodes[1000];
+    struct vc_heap h = {0};
+    (void)state;
+    for (size_t n = 1; n <= 1000; n += 333) {
+        assert_int_equal(vc_heap_reserve(&h, n), 0);
+        assert_int_equal(h.cap, n);
+        struct vc_heap_node **before = h.nodes;
+        for (size_t i = h.n; i < n; i++)
+            assert_int_equal(vc_heap_set(&h, &nodes[i], 1000 - i), 0);
+        assert_ptr_equal(h.nodes, before);
+        assert_int_equal(h.cap, n);
+        assert_int_equal(vc_heap_reserve(&h, n - 1), 0);
+        assert_int_equal(vc_heap_first(&h)->due, 1001 - n);
+    }
+    assert_int_equal(h.n, 1000);
+    vc_heap_deinit(&h);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_array)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_against_array), cmocka_unit_test(test_reserved)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

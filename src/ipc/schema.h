@@ -40,7 +40,7 @@
     X(PORTAL_SETUP,   SUPERVISOR, PORTAL,     0,   70000,   AT_START) \
     X(PORTAL_CHAIN,   SUPERVISOR, PORTAL,     0,   66000,   ALWAYS) \
     X(LISTENER,       SUPERVISOR, PORTAL,     1,   16,      AT_START) \
-    X(HALF_OPEN,      SUPERVISOR, PORTAL,     1,   16,      AT_START) \
+    X(SLOTS,          SUPERVISOR, PORTAL,     1,   16,      AT_START) \
     X(TUNNEL_SETUP,   SUPERVISOR, TUNNEL,     0,   256,     AT_START) \
     X(TUN_QUEUE,      SUPERVISOR, TUNNEL,     1,   64,      AT_START) \
     X(UDP_SOCKET,     SUPERVISOR, TUNNEL,     1,   16,      AT_START) \
@@ -108,7 +108,7 @@
     F(BYTES, groups, 51000)                                         /* u16 length and name, u16 length and label, ... */
 #define VC_MSG_PORTAL_CHAIN(F) F(BYTES, chain, 65536)               /* PEM, leaf first */
 #define VC_MSG_LISTENER(F)
-#define VC_MSG_HALF_OPEN(F)                                         /* fd: memory (gateway/common/half_open.h) */
+#define VC_MSG_SLOTS(F) F(U16, portals, 0)                          /* fd: memory (gateway/common/slots.h) */
 #define VC_MSG_TUNNEL_SETUP(F) F(U16, index, 0) F(U16, count, 0) F(U8, dtls_cookie, 0) F(BYTES, cookie_key, 32) \
     F(IP, v4, 0) F(U8, v4_len, 0) F(IP, v6, 0) F(U8, v6_len, 0)    /* the clients' networks */
 #define VC_MSG_TUN_QUEUE(F) F(TEXT, device, 16) F(U32, offloads, 0)

@@ -170,7 +170,7 @@
     X(NAT, "nat", G, NOW, K(BOOL), SERVED, "false", "masquerade the pools' packets that leave by another interface, and switch IPv4 forwarding on for it") \
     X(LISTEN_PROXY_FROM, "listen-proxy-from", G, NOW, K_LIST(TEXT), LATER, "none", "believe the PROXY header of these sources only") \
     X(TUNNEL_PROCESSES, "tunnel-processes", G, START, K_NUMBER(0, 256), SERVED, "0", "start so many processes that carry packets; 0: one per CPU") \
-    X(PORTAL_PROCESSES, "portal-processes", G, START, K_NUMBER(0, 256), SERVED, "0", "start so many processes that take logins; 0: one per CPU") \
+    X(PORTAL_PROCESSES, "portal-processes", G, START, K_NUMBER(0, 256), SERVED, "0", "start so many processes that take logins, of 512 connections each and 128 of one source; 0: one per CPU") \
     X(STATE_DIR, "state-dir", G, START, K(PATH), SERVED, "none", "keep the store in this directory; absent: /var/lib/varco/NAME") \
     X(LOG_FORMAT, "log-format", G, NOW, K_CHOICE("text|json"), SERVED, "text", "log events as text or as JSON, one a line") \
     X(CONSOLE, "console", G, START, K(TEXT), LATER, "none", "serve the web page, metrics and admin API")

@@ -255,6 +255,14 @@ struct wire_tls *wire_tls_open(const struct wire_target *target, struct vc_fail 
     t->peer = target->server;
     struct timeval limit = {.tv_sec = t->timeout_ms / 1000, .tv_usec = (int)(t->timeout_ms % 1000) * 1000};
     t->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (target->source.ip.family != VC_FAMILY_NONE) {
+        struct sockaddr_storage from;
+        socklen_t from_len = vc_sockaddr_of(&target->source, ss.ss_family, &from);
+        if (bind(t->fd, (struct sockaddr *)&from, from_len) != 0) {
+            (void)vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "source address");
+            goto bad;
+        }
+    }
     if (t->fd < 0 || setsockopt(t->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0 ||
         connect(t->fd, (struct sockaddr *)&ss, len) != 0) {
         (void)vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "cannot connect to %s", target->host);

@@ -12,10 +12,11 @@
  *  it does not protect anybody. */
 struct wire_target {
     struct vc_endpoint server;
-    char host[300];      /* what the Host header says; also SNI when it is a name */
-    unsigned tls;        /* 12, 13; 0: either */
-    const char *suites;  /* OpenSSL's names for 1.2 or 1.3; NULL: all that our record layer speaks */
-    unsigned timeout_ms; /* of each step; 0: 15 s */
+    struct vc_endpoint source; /* of its family; none: any */
+    char host[300];            /* what the Host header says; also SNI when it is a name */
+    unsigned tls;              /* 12, 13; 0: either */
+    const char *suites;        /* OpenSSL's names for 1.2 or 1.3; NULL: all that our record layer speaks */
+    unsigned timeout_ms;       /* of each step; 0: 15 s */
 };
 /** "host:port", "1.2.3.4", "[::1]:443"; names are looked up. */
 int wire_target_of(const char *text, struct wire_target *out, struct vc_fail *fail);

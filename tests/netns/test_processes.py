@@ -31,7 +31,7 @@ LIBRARIES = {"libcrypto", "libssl", "libexpat", "libsqlite3", "libIPSec_MB", "li
 # user; libraries of LIBRARIES that are linked; kinds of fds beside 0, 1, 2 and the event loop's own.
 TABLE = {
     "varcod": ("root", {"libcrypto", "libev", "libmnl", "libcap-ng"},
-               {"unix", "tcp-listen", "udp", "tun", "signalfd", "inotify", "folder", "key", "half-open"}),
+               {"unix", "tcp-listen", "udp", "tun", "signalfd", "inotify", "folder", "key", "slots"}),
     "varco-signer": ("varco", {"libcrypto", "libev"}, {"unix"}),
     "varco-authority": ("varco", {"libcrypto", "libsqlite3", "libjansson", "libev"},
                         {"unix", "store", "passwords"}),
@@ -68,8 +68,8 @@ def kind_of(pid, fd, target, sockets):
         return target.strip("]").partition(":")[2].lstrip("[")
     if target.startswith("anon_inode:["):
         return "loop"
-    if target.startswith("/memfd:half-open"):
-        return "half-open"
+    if target.startswith("/memfd:slots"):
+        return "slots"
     if "varco.db" in target:
         return "store"
     if target.endswith("/passwd"):

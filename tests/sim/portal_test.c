@@ -73,10 +73,10 @@ static void start_with(struct world *w, uint16_t max_connections)
     m = (struct vc_msg){.type = VC_IPC_PORTAL_CHAIN,
                         .PORTAL_CHAIN = {.chain = {.at = (uint8_t *)pair.chain, .len = pair.chain_len}}};
     process_say(&w->p, w->p.supervisor, VC_ROLE_SUPERVISOR, &m, -1);
-    m = (struct vc_msg){.type = VC_IPC_HALF_OPEN};
-    int half_open = vc_file_shared("half-open", VC_HALF_OPEN_BYTES, &fail);
-    process_say(&w->p, w->p.supervisor, VC_ROLE_SUPERVISOR, &m, half_open);
-    (void)close(half_open);
+    m = (struct vc_msg){.type = VC_IPC_SLOTS, .SLOTS = {.portals = 1}};
+    int slots = vc_file_shared("slots", VC_SLOTS_BYTES(1), &fail);
+    process_say(&w->p, w->p.supervisor, VC_ROLE_SUPERVISOR, &m, slots);
+    (void)close(slots);
     m = (struct vc_msg){.type = VC_IPC_LISTENER};
     process_say(&w->p, w->p.supervisor, VC_ROLE_SUPERVISOR, &m, listener);
     (void)close(listener);
@@ -118,14 +118,24 @@ static unsigned its_fds(const struct world *w)
 
 /* ---- a client ---- */
 
-static struct wire_tls *dial(struct world *w, unsigned tls)
+/** From 127.0.0.@last. */
+static struct wire_tls *dial_from(struct world *w, uint8_t last, unsigned tls)
 {
-    struct wire_target t = {.server = w->at, .host = "portal.test", .tls = tls, .timeout_ms = PATIENCE_MS};
+    struct wire_target t = {.server = w->at,
+                            .source = {.ip = {.family = VC_FAMILY_V4, .bytes = {127, 0, 0, last}}},
+                            .host = "portal.test",
+                            .tls = tls,
+                            .timeout_ms = PATIENCE_MS};
     struct vc_fail fail = {0};
     struct wire_tls *c = wire_tls_open(&t, &fail);
     if (!c)
         fail_msg("no TLS: %s, errno %d", fail.detail, fail.sys_errno);
     return c;
+}
+
+static struct wire_tls *dial(struct world *w, unsigned tls)
+{
+    return dial_from(w, 1, tls);
 }
 
 static void ask(struct wire_tls *c, const char *request)
@@ -164,21 +174,24 @@ static void expect_gone(struct wire_tls *c)
     assert_int_equal(poll(&p, 1, 0), 1);
 }
 
-/** The portal serves whoever comes next, and holds as many fds as before. */
-static void expect_serving(struct world *w, unsigned fds)
+/** The portal serves whoever comes next. */
+static void expect_serving(struct world *w)
 {
     struct wire_tls *c = dial(w, 13);
     ask(c, "GET /nothing/here HTTP/1.1\r\nHost: portal.test\r\n\r\n");
     assert_int_equal(status_of(c), 404);
     wire_tls_free(c);
-    for (int i = 0; i < 200 && fds != 0 && its_fds(w) > fds;
-         i++) { /* it has other things to do before it closes them */
-        c = dial(w, 13);
-        ask(c, "GET /nothing/here HTTP/1.1\r\nHost: portal.test\r\n\r\n");
-        (void)status_of(c);
-        wire_tls_free(c);
+}
+
+/** And holds as many fds as before: soon, as it closes what its clients have closed. */
+static void expect_back_at(struct world *w, unsigned fds)
+{
+    expect_serving(w);
+    for (unsigned ms = 0; its_fds(w) > fds; ms++) {
+        if (ms == PATIENCE_MS)
+            fail_msg("%u fds, and %u before", its_fds(w), fds);
+        (void)poll(NULL, 0, 1);
     }
-    assert_true(fds == 0 || its_fds(w) <= fds + 1);
 }
 
 /* ---- CONNECT ---- */
@@ -283,7 +296,6 @@ static void in_order(void **state)
     struct world w;
     (void)state;
     start(&w);
-    expect_serving(&w, 0);
     unsigned fds = its_fds(&w);
     for (unsigned tls = 12; tls <= 13; tls++) {
         struct vc_channel ch;
@@ -304,7 +316,7 @@ static void in_order(void **state)
         close_fd(&fd);
         expect_gone(c); /* nobody else holds it: the portal let go */
         wire_tls_free(c);
-        expect_serving(&w, fds);
+        expect_back_at(&w, fds);
     }
     stop(&w);
 }
@@ -321,7 +333,6 @@ static void tunnel_dies(void **state)
     struct world w;
     (void)state;
     start(&w);
-    expect_serving(&w, 0);
     unsigned fds = its_fds(&w);
     for (int replaced = 0; replaced < 2; replaced++) {
         for (int at = 0; at < 4; at++) {
@@ -355,7 +366,7 @@ static void tunnel_dies(void **state)
             close_fd(&fd);
             if (!replaced)
                 process_introduce(&w.p, VC_ROLE_TUNNEL, 0, &w.tunnel[0]);
-            expect_serving(&w, fds);
+            expect_back_at(&w, fds);
         }
     }
     stop(&w);
@@ -367,7 +378,6 @@ static void not_adopted(void **state)
     struct world w;
     (void)state;
     start(&w);
-    expect_serving(&w, 0);
     unsigned fds = its_fds(&w);
     struct wire_tls *c = connect_it(&w, 12, 0);
     grant(&w, 0);
@@ -378,7 +388,7 @@ static void not_adopted(void **state)
     assert_int_equal(status_of(c), 200);
     expect_gone(c);
     answer(&w, 0, VC_IPC_ADOPTED, ticket); /* too late */
-    expect_serving(&w, fds);
+    expect_back_at(&w, fds);
     close_fd(&fd);
     wire_tls_free(c);
     stop(&w);
@@ -391,7 +401,7 @@ static void silent_tunnel(void **state)
     struct world w;
     (void)state;
     start(&w);
-    expect_serving(&w, 0);
+    expect_serving(&w);
     struct wire_tls *c = connect_it(&w, 13, 0), *next;
     grant(&w, 0);
     int fd = adopt(&w, 0, NULL, NULL);
@@ -417,7 +427,6 @@ static void authority_dies(void **state)
     for (int replaced = 0; replaced < 2; replaced++) {
         struct world w;
         start(&w);
-        expect_serving(&w, 0);
         unsigned fds = its_fds(&w);
         struct wire_tls *c = connect_it(&w, 13, 0);
         if (replaced)
@@ -429,7 +438,7 @@ static void authority_dies(void **state)
         if (replaced)
             grant(&w, 0);
         wire_tls_free(c);
-        expect_serving(&w, fds);
+        expect_back_at(&w, fds);
         stop(&w);
     }
 }
@@ -516,27 +525,186 @@ static void two_at_once(void **state)
     stop(&w);
 }
 
-/** A login, from the form on: the authority says yes. Returns the number of the attempt. */
-static uint64_t log_in(struct world *w)
+/** Begins a login; the number of the attempt. */
+static uint64_t ask_form(struct world *w, struct wire_tls *c)
 {
     static const char xml[] = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><config-auth client=\"vpn\" type=\"init\" "
                               "aggregate-auth-version=\"2\"><version who=\"vpn\">v9.01</version>"
                               "<group-access>https://portal.test</group-access></config-auth>";
-    uint8_t token[VC_TOKEN_LEN] = {4};
     char request[1024];
-    struct wire_tls *c = dial(w, 13);
     (void)snprintf(request, sizeof(request),
                    "POST / HTTP/1.1\r\nHost: portal.test\r\nX-Aggregate-Auth: 1\r\nContent-Length: %zu\r\n\r\n%s",
                    strlen(xml), xml);
     ask(c, request);
-    const struct vc_msg *m = process_expect(&w->p, w->authority, VC_ROLE_AUTHORITY, VC_IPC_LOGIN, NULL);
+    return process_expect(&w->p, w->authority, VC_ROLE_AUTHORITY, VC_IPC_LOGIN, NULL)->LOGIN.conn;
+}
+
+/** A login, from the form on: the authority says yes. Returns the number of the attempt. */
+static uint64_t log_in(struct world *w)
+{
+    uint8_t token[VC_TOKEN_LEN] = {4};
+    struct wire_tls *c = dial(w, 13);
     const struct vc_msg yes = {
         .type = VC_IPC_SUCCESS,
-        .SUCCESS = {.conn = m->LOGIN.conn, .session = 5, .token = {.at = token, .len = sizeof(token)}}};
+        .SUCCESS = {.conn = ask_form(w, c), .session = 5, .token = {.at = token, .len = sizeof(token)}}};
     process_say(&w->p, w->authority, VC_ROLE_AUTHORITY, &yes, -1);
     assert_int_equal(status_of(c), 200);
     wire_tls_free(c);
     return yes.SUCCESS.conn;
+}
+
+/* ---- who goes for a newcomer ---- */
+
+#define STUB                                                                                                           \
+    "GET /1/binaries/update.txt HTTP/1.1\r\nHost: portal.test\r\n\r\n" /* answered, and the connection goes on */
+
+static void expect_served(struct wire_tls *c)
+{
+    ask(c, STUB);
+    assert_int_equal(status_of(c), 200);
+}
+
+/** A form comes; the rest of auth-timeout is the client's to answer it. */
+static void get_form(struct world *w, struct wire_tls *c)
+{
+    const struct vc_msg form = {.type = VC_IPC_FORM,
+                                .FORM = {.conn = ask_form(w, c), .form = VC_LOGIN_FIRST_FORM, .handle = 9}};
+    process_say(&w->p, w->authority, VC_ROLE_AUTHORITY, &form, -1);
+    assert_int_equal(status_of(c), 200);
+}
+
+static void say_nothing(struct world *w, struct wire_tls *c)
+{
+    (void)w;
+    (void)c;
+}
+
+static void wait_for_answer(struct world *w, struct wire_tls *c)
+{
+    (void)ask_form(w, c);
+}
+
+static void slow_head(struct world *w, struct wire_tls *c)
+{
+    (void)w;
+    ask(c, "GET / HTTP/1.1\r\nHost:");
+}
+
+static void slow_body(struct world *w, struct wire_tls *c)
+{
+    (void)w;
+    ask(c, "POST / HTTP/1.1\r\nHost: portal.test\r\nContent-Length: 1000\r\n\r\n<");
+}
+
+/* A source that holds all it can get, in whatever state, makes room: not who brought a cookie, nor the login of
+ * another. */
+static void one_source_holds_most(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*begin)(struct world *w, struct wire_tls *c);
+    } rows[] = {{"silence", say_nothing},
+                {"a form", get_form},
+                {"an answer of the authority", wait_for_answer},
+                {"a head", slow_head},
+                {"a body", slow_body}};
+    (void)state;
+    for (size_t k = 0; k < sizeof(rows) / sizeof(rows[0]); k++) {
+        struct world w;
+        struct wire_tls *its[14], *comes[10];
+        start_with(&w, 16);
+        struct wire_tls *connecting = connect_it(&w, 13, 0), *login = dial_from(&w, 2, 13);
+        get_form(&w, login);
+        for (int i = 0; i < 14; i++) {
+            its[i] = dial_from(&w, 3, 13);
+            rows[k].begin(&w, its[i]);
+        }
+        for (uint8_t i = 0; i < 10; i++) {
+            comes[i] = dial_from(&w, 10 + i, 13);
+            expect_served(comes[i]);
+        }
+        expect_served(login);
+        for (uint8_t i = 0; i < 10; i++)
+            expect_served(comes[i]);
+        grant(&w, 0);
+        assert_int_equal(status_of(connecting), 200);
+        int fd = adopt(&w, 0, NULL, NULL);
+        close_fd(&fd);
+        for (int i = 0; i < 14; i++)
+            wire_tls_free(its[i]);
+        for (int i = 0; i < 10; i++)
+            wire_tls_free(comes[i]);
+        wire_tls_free(login);
+        wire_tls_free(connecting);
+        stop(&w);
+        if (process_events(&w.p, VC_EVENT_HTTP_REFUSED, VC_CAUSE_TOO_MANY) != 10)
+            fail_msg("%s: %u went", rows[k].name, process_events(&w.p, VC_EVENT_HTTP_REFUSED, VC_CAUSE_TOO_MANY));
+    }
+}
+
+/* Where all hold as many, logins in progress stay and who only began goes. */
+static void logins_stay(void **state)
+{
+    struct world w;
+    struct wire_tls *login[7], *idle[9], *comes[30];
+    (void)state;
+    start_with(&w, 16);
+    for (uint8_t i = 0; i < 7; i++) {
+        login[i] = dial_from(&w, 10 + i, 13);
+        get_form(&w, login[i]);
+    }
+    for (uint8_t i = 0; i < 9; i++)
+        idle[i] = dial_from(&w, 30 + i, 13);
+    for (uint8_t i = 0; i < 30; i++) {
+        comes[i] = dial_from(&w, 50 + i, 13);
+        expect_served(comes[i]);
+    }
+    for (uint8_t i = 0; i < 7; i++) {
+        expect_served(login[i]);
+        wire_tls_free(login[i]);
+    }
+    for (uint8_t i = 0; i < 9; i++)
+        wire_tls_free(idle[i]);
+    for (uint8_t i = 0; i < 30; i++)
+        wire_tls_free(comes[i]);
+    stop(&w);
+}
+
+/* Forms alone, of as many sources, keep nobody out either. */
+static void logins_of_many(void **state)
+{
+    struct world w;
+    struct wire_tls *login[40];
+    (void)state;
+    start_with(&w, 16);
+    for (uint8_t i = 0; i < 40; i++) {
+        login[i] = dial_from(&w, 10 + i, 13);
+        get_form(&w, login[i]);
+    }
+    for (uint8_t i = 0; i < 40; i++)
+        wire_tls_free(login[i]);
+    stop(&w);
+    assert_int_equal(process_events(&w.p, VC_EVENT_HTTP_REFUSED, VC_CAUSE_TOO_MANY), 24);
+}
+
+/* A quarter of all places is one source's: beyond it, it pushes out its own. (Here one portal of one.) */
+static void share_of_a_source(void **state)
+{
+    struct world w;
+    struct wire_tls *its[VC_SLOTS_PER_SOURCE + 5];
+    (void)state;
+    start(&w);
+    struct wire_tls *neighbour = dial_from(&w, 9, 13);
+    for (size_t i = 0; i < VC_SLOTS_PER_SOURCE + 5; i++) {
+        its[i] = dial_from(&w, 3, 13);
+        expect_served(its[i]);
+    }
+    expect_served(neighbour);
+    wire_tls_free(neighbour);
+    for (size_t i = 0; i < VC_SLOTS_PER_SOURCE + 5; i++)
+        wire_tls_free(its[i]);
+    stop(&w);
+    assert_int_equal(process_events(&w.p, VC_EVENT_HTTP_REFUSED, VC_CAUSE_TOO_MANY), 5);
 }
 
 /* After its share of logins it asks for a successor, once, and serves on until it hears that there is one; then it
@@ -568,9 +736,19 @@ int main(void)
 {
     make_pair();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_order),      cmocka_unit_test(tunnel_dies),    cmocka_unit_test(not_adopted),
-        cmocka_unit_test(silent_tunnel), cmocka_unit_test(authority_dies), cmocka_unit_test(portal_dies),
-        cmocka_unit_test(full),          cmocka_unit_test(two_at_once),    cmocka_unit_test(makes_room),
+        cmocka_unit_test(in_order),
+        cmocka_unit_test(tunnel_dies),
+        cmocka_unit_test(not_adopted),
+        cmocka_unit_test(silent_tunnel),
+        cmocka_unit_test(authority_dies),
+        cmocka_unit_test(portal_dies),
+        cmocka_unit_test(full),
+        cmocka_unit_test(two_at_once),
+        cmocka_unit_test(makes_room),
+        cmocka_unit_test(one_source_holds_most),
+        cmocka_unit_test(logins_stay),
+        cmocka_unit_test(logins_of_many),
+        cmocka_unit_test(share_of_a_source),
     };
     int failed = cmocka_run_group_tests_name("sim/portal", tests, NULL, NULL);
     free(pair.chain);

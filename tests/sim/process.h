@@ -23,7 +23,7 @@ struct process {
     enum vc_role role;
     pid_t pid; /* 0: not running */
     int supervisor;
-    struct vc_event events[256]; /* all that it told */
+    struct vc_event events[1024]; /* all that it told */
     unsigned n_events;
 };
 

@@ -3,9 +3,8 @@
 #include "gateway/portal/portal.h"
 
 #include "crypto/wipe.h"
-#include "sys/random.h"
-#include "sys/sock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -27,16 +26,17 @@ struct vc_conn *vc_conn_find(struct vc_portal *p, uint64_t id)
     return vc_map_get(&p->by_id, &id);
 }
 
-static void leave_half_open(struct vc_conn *c)
+/** There is room for it: no connection is without an end. */
+static void set_deadline(struct vc_conn *c, uint64_t at_ns)
 {
-    if (c->half_open)
-        vc_half_open_give(&c->portal->half_open, c->place);
-    c->half_open = false;
+    int r = vc_heap_set(&c->portal->deadlines, &c->deadline, at_ns);
+    assert(r == 0);
+    (void)r;
 }
 
 void vc_conn_deadline(struct vc_conn *c, uint64_t seconds)
 {
-    (void)vc_heap_set(&c->portal->deadlines, &c->deadline, c->portal->child.loop.now_ns + seconds * 1000000000U);
+    set_deadline(c, c->portal->child.loop.now_ns + seconds * 1000000000U);
 }
 
 static void forget_request(struct vc_conn *c)
@@ -61,7 +61,7 @@ void vc_conn_free(struct vc_conn *c)
     struct vc_portal *p = c->portal;
     if (c->state == VC_CONN_ASKED || c->state == VC_CONN_CONNECTING)
         take_back(c);
-    leave_half_open(c);
+    vc_slots_give(&p->slots, c->slot);
     vc_watch_stop(&c->watch);
     vc_heap_remove(&p->deadlines, &c->deadline);
     (void)vc_map_remove(&p->by_id, &c->id);
@@ -75,10 +75,7 @@ void vc_conn_free(struct vc_conn *c)
         (void)close(c->fd);
     vc_wipe(c->ticket, sizeof(c->ticket));
     free(c);
-    if (!p->accepting && p->accept_again_ns == 0 && p->leaving_ns == 0 && p->listener >= 0) {
-        p->accepting = true;
-        vc_watch_set(&p->listen_watch, true, false);
-    }
+    vc_door_open(p);
 }
 
 void vc_conn_fail(struct vc_conn *c, enum vc_event_id id, const struct vc_fail *fail)
@@ -209,7 +206,7 @@ void vc_conn_answer(struct vc_conn *c, struct vc_http_answer *a)
         c->state = VC_CONN_REQUEST;
         uint64_t now = c->portal->child.loop.now_ns;
         if (c->form_sent && c->login_by_ns > now)
-            (void)vc_heap_set(&c->portal->deadlines, &c->deadline, c->login_by_ns);
+            set_deadline(c, c->login_by_ns);
         else
             vc_conn_deadline(c, VC_PORTAL_IDLE_S);
     }
@@ -314,7 +311,7 @@ static void handshake(struct vc_conn *c)
     vc_event_text(&e, VC_FIELD_VERSION, vc_str_of(facts.version));
     vc_event_text(&e, VC_FIELD_SUITE, vc_str_of(facts.suite->name));
     vc_child_emit(&c->portal->child, &e);
-    leave_half_open(c);
+    vc_slots_up(&c->portal->slots, c->slot);
     memcpy(c->cert_sha1, c->portal->cert_sha1, sizeof(c->cert_sha1));
     c->state = VC_CONN_REQUEST;
     vc_conn_deadline(c, VC_PORTAL_IDLE_S);
@@ -419,136 +416,47 @@ void vc_conn_signed(struct vc_portal *p, const struct vc_msg *m)
         vc_conn_go_on(vc_tls_conn_owner(tls));
 }
 
-static void refuse(struct vc_portal *p, int fd, const struct vc_endpoint *source, const char *why)
+int vc_conn_begin(struct vc_portal *p, int fd, const struct vc_endpoint *source, const struct vc_endpoint *local,
+                  unsigned slot, struct vc_fail *fail)
 {
-    char text[VC_ENDPOINT_TEXT];
-    struct vc_event e = vc_event_of(VC_EVENT_TLS_FAILED, VC_OUTCOME_REFUSED, 0, 0);
-    vc_endpoint_print(source, text);
-    vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(text));
-    vc_fail_set(&e.fail, VC_CAUSE_TOO_MANY, 0, "%s", why);
-    vc_child_emit(&p->child, &e);
-    (void)close(fd);
-}
-
-/** @place: its place among the half-open ones, which goes back with it. */
-static void begin(struct vc_portal *p, int fd, const struct vc_endpoint *source, const struct vc_endpoint *local,
-                  unsigned place)
-{
-    struct vc_fail fail = {0};
     struct vc_conn *c = calloc(1, sizeof(*c));
-    struct vc_tls_conn *tls = c ? vc_tls_conn_new(p->tls, &fail) : NULL;
-    if (!tls) {
-        vc_half_open_give(&p->half_open, place);
-        free(c);
-        (void)close(fd);
-        return;
-    }
+    if (!c)
+        return vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "connection");
     *c = (struct vc_conn){.id = p->next_id,
                           .portal = p,
                           .fd = fd,
                           .source = *source,
                           .local = *local,
-                          .tls = tls,
-                          .half_open = true,
-                          .place = place};
+                          .tls = vc_tls_conn_new(p->tls, fail),
+                          .slot = slot};
+    if (!c->tls || vc_map_put(&p->by_id, &c->id, c) != 0) {
+        if (c->tls)
+            vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "connection");
+        vc_tls_conn_free(c->tls);
+        free(c);
+        return -1;
+    }
     p->next_id++;
     c->deadline.owner = c;
-    vc_tls_conn_set_owner(tls, c);
-    if (vc_map_put(&p->by_id, &c->id, c) != 0) {
-        vc_conn_free(c);
-        return;
-    }
+    vc_tls_conn_set_owner(c->tls, c);
     vc_watch_start(&c->watch, &p->child.loop, fd, true, false, on_ready, c);
     vc_conn_deadline(c, VC_PORTAL_HANDSHAKE_S);
     struct vc_event e = vc_conn_event(c, VC_EVENT_TLS_ACCEPTED, VC_OUTCOME_INFO);
     vc_child_emit(&p->child, &e);
+    return 0;
 }
 
-/** Any one of those that nobody would miss, or of the half-open ones alone: where all places are taken it goes, so that
- *  a flood of them cannot keep the others out (docs/threats.md: random early drop). NULL: there is none. */
-static struct vc_conn *dispensable(struct vc_portal *p, bool half_open)
+void vc_conn_dismiss(struct vc_conn *c, const struct vc_fail *fail)
 {
-    size_t start = p->by_id.cap ? (size_t)(vc_random_u64() % p->by_id.cap) : 0, at = start;
-    bool around = start == 0;
-    for (;;) {
-        struct vc_conn *c = vc_map_next(&p->by_id, &at);
-        if (!c && around)
-            return NULL;
-        if (!c) {
-            around = true;
-            at = 0;
-            continue;
-        }
-        bool idle = c->state == VC_CONN_REQUEST && c->in_len == 0 && !c->form_sent && c->session == 0;
-        if (half_open ? c->half_open : c->state == VC_CONN_HANDSHAKE || idle || c->lingers)
-            return c;
-    }
-}
-
-static void dispense_with(struct vc_conn *c, const char *what, unsigned most)
-{
-    if (!c->lingers) {
-        struct vc_event e = vc_conn_event(c, VC_EVENT_TLS_FAILED, VC_OUTCOME_REFUSED);
-        vc_fail_set(&e.fail, VC_CAUSE_TOO_MANY, 0, "%u %s, and more come", most, what);
+    if (c->state != VC_CONN_CLOSING) { /* that is told already */
+        struct vc_event e = vc_conn_event(
+            c, c->state == VC_CONN_HANDSHAKE ? VC_EVENT_TLS_FAILED : VC_EVENT_HTTP_REFUSED, VC_OUTCOME_REFUSED);
+        e.fail = *fail;
         vc_child_emit(&c->portal->child, &e);
     }
-    vc_conn_free(c);
-}
-
-/** Nobody is accepted until a connection ends, or for a while. */
-static void pause_accepting(struct vc_portal *p, bool for_a_while)
-{
-    p->accepting = false;
-    if (for_a_while)
-        p->accept_again_ns = p->child.loop.now_ns + 100000000U;
-    vc_watch_set(&p->listen_watch, false, false);
-}
-
-/** A place among the half-open ones of all portals. Where none is free, one of ours goes. */
-static enum vc_half_open_took take_place(struct vc_portal *p, const struct vc_ip *ip, unsigned *place)
-{
-    enum vc_half_open_took took = vc_half_open_take(&p->half_open, ip, place);
-    struct vc_conn *goes = took == VC_HALF_OPEN_ALL_FULL ? dispensable(p, true) : NULL;
-    if (!goes)
-        return took;
-    dispense_with(goes, "half-open connections", VC_HALF_OPEN_MAX);
-    return vc_half_open_take(&p->half_open, ip, place);
-}
-
-void vc_conn_accept(struct vc_portal *p)
-{
-    for (int i = 0; i < 16; i++) {
-        struct vc_endpoint source, local;
-        unsigned place;
-        bool full = p->by_id.n >= p->max_connections;
-        if (full && !dispensable(p, false)) { /* others wait in the backlog until one ends */
-            pause_accepting(p, false);
-            return;
-        }
-        if (p->half_open.n_mine == 0 &&
-            vc_half_open_is_full(&p->half_open)) { /* left to a portal that has one to give */
-            pause_accepting(p, true);
-            return;
-        }
-        int fd = vc_sock_accept(p->listener, &source, &local);
-        if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-                pause_accepting(p, true); /* instead of spinning */
-            return;
-        }
-        switch (take_place(p, &source.ip, &place)) {
-        case VC_HALF_OPEN_SOURCE_FULL:
-            refuse(p, fd, &source, "16 half-open connections from this source");
-            continue;
-        case VC_HALF_OPEN_ALL_FULL: /* other portals took the last ones meanwhile */
-            refuse(p, fd, &source, "1024 half-open connections");
-            continue;
-        case VC_HALF_OPEN_TOOK:
-            break;
-        }
-        struct vc_conn *goes = p->by_id.n >= p->max_connections ? dispensable(p, false) : NULL;
-        if (goes)
-            dispense_with(goes, "connections", p->max_connections);
-        begin(p, fd, &source, &local, place);
+    if (c->state == VC_CONN_REQUEST || c->state == VC_CONN_ASKED) { /* in order, as far as that needs no waiting */
+        vc_tls_conn_close(c->tls);
+        (void)flush(c);
     }
+    vc_conn_free(c);
 }

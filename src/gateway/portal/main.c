@@ -145,7 +145,8 @@ static void take_setup(struct vc_portal *p, const struct vc_msg *m)
     p->index = m->PORTAL_SETUP.index;
     p->tls_max = m->PORTAL_SETUP.tls_max;
     p->auth_timeout_s = m->PORTAL_SETUP.auth_timeout_s;
-    p->max_connections = m->PORTAL_SETUP.max_connections;
+    p->max_connections =
+        m->PORTAL_SETUP.max_connections < VC_SLOTS_CONNECTIONS ? m->PORTAL_SETUP.max_connections : VC_SLOTS_CONNECTIONS;
     p->policy = (struct vc_login_policy){.groups = p->groups,
                                          .own_label = keep(&m->PORTAL_SETUP.own_label, &room),
                                          .pre_banner = keep(&m->PORTAL_SETUP.pre_banner, &room),
@@ -197,9 +198,19 @@ static int use_chain(struct vc_portal *p, const struct vc_bytes *pem, struct vc_
 static void leave(struct vc_portal *p)
 {
     p->leaving_ns = p->child.loop.now_ns + VC_PORTAL_LEAVING_S * 1000000000ULL;
+    vc_slots_serve(&p->slots, false);
     p->accepting = false;
     p->accept_again_ns = 0;
     vc_watch_set(&p->listen_watch, false, false);
+}
+
+static void take_slots(struct vc_portal *p, unsigned portals, int fd)
+{
+    struct vc_slots_part *all = NULL;
+    if (p->index <= portals && portals <= VC_SLOTS_PORTALS_MAX && !p->slots.all)
+        all = vc_file_map_shared(fd, VC_SLOTS_BYTES(portals), NULL);
+    if (all)
+        vc_slots_init(&p->slots, all, portals, p->index);
 }
 
 static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
@@ -217,12 +228,9 @@ static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
             vc_child_emit(child, &e);
         }
         break;
-    case VC_IPC_HALF_OPEN: {
-        struct vc_half_open_place *places = vc_file_map_shared(fd, VC_HALF_OPEN_BYTES, NULL);
-        if (places && !p->half_open.places)
-            vc_half_open_init(&p->half_open, places, p->index);
+    case VC_IPC_SLOTS:
+        take_slots(p, m->SLOTS.portals, fd);
         break;
-    }
     case VC_IPC_LEAVE:
         leave(p);
         break;
@@ -241,7 +249,7 @@ static void on_listener(struct vc_watch *w, bool readable, bool writable)
 {
     (void)readable;
     (void)writable;
-    vc_conn_accept(w->owner);
+    vc_door_accept(w->owner);
 }
 
 static int start(struct vc_child *child, struct vc_fail *fail)
@@ -251,9 +259,10 @@ static int start(struct vc_child *child, struct vc_fail *fail)
         *fail = p->setup_fail;
         return -1;
     }
-    if (!p->tls || p->listener < 0 || !p->half_open.places)
+    if (!p->tls || p->listener < 0 || !p->slots.all || vc_heap_reserve(&p->deadlines, p->max_connections) != 0)
         return vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "portal without certificate, listener or memory");
     p->accepting = true;
+    vc_slots_serve(&p->slots, true);
     vc_watch_start(&p->listen_watch, &child->loop, p->listener, true, false, on_listener, p);
     return 0;
 }

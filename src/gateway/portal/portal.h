@@ -4,7 +4,7 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "gateway/common/child.h"
-#include "gateway/common/half_open.h"
+#include "gateway/common/slots.h"
 #include "proto/login_gateway.h"
 #include "tls/conn.h"
 #include "wire/connect_request.h"
@@ -41,7 +41,8 @@ struct vc_portal {
     unsigned logins_max; /* then a fresh process takes its place: what was taken over sees little */
     bool asked_renewal;
     uint64_t leaving_ns;      /* no new connections; ends with its last one, or then; 0: serves */
-    uint64_t accept_again_ns; /* out of fds: when to try again; 0: no pause */
+    uint64_t accept_again_ns; /* when to try again; 0: no pause */
+    bool waited;              /* full, it has left the next one to portals with room for a while */
 
     uint32_t auth_timeout_s;
     uint16_t max_connections;
@@ -53,8 +54,8 @@ struct vc_portal {
     struct vc_fail setup_fail;
 
     struct vc_map by_id; /* u64 -> vc_conn */
-    struct vc_half_open half_open;
-    struct vc_heap deadlines;
+    struct vc_slots slots;
+    struct vc_heap deadlines; /* has room for max_connections */
     uint64_t next_id;
 };
 
@@ -76,8 +77,7 @@ struct vc_conn {
     struct vc_watch watch;
     struct vc_heap_node deadline;
     enum vc_conn_state state;
-    bool half_open; /* in its handshake: holds `place` of portal->half_open */
-    unsigned place;
+    unsigned slot;  /* of portal->slots */
     bool form_sent; /* the rest of auth-timeout applies between requests */
     bool close_after;
     uint8_t cert_sha1[20]; /* of the certificate that it was shown */
@@ -101,7 +101,9 @@ struct vc_conn {
 };
 
 /* conn.c */
-void vc_conn_accept(struct vc_portal *p);
+/** A fresh connection begins its handshake. 0; or -1 with *fail: @fd and @slot are still the caller's. */
+int vc_conn_begin(struct vc_portal *p, int fd, const struct vc_endpoint *source, const struct vc_endpoint *local,
+                  unsigned slot, struct vc_fail *fail);
 void vc_conn_go_on(struct vc_conn *c); /* after the signer or a writable socket */
 void vc_conn_free(struct vc_conn *c);
 void vc_conn_fail(struct vc_conn *c, enum vc_event_id id, const struct vc_fail *fail); /* event, then free */
@@ -114,6 +116,13 @@ struct vc_event vc_conn_event(const struct vc_conn *c, enum vc_event_id id, enum
 void vc_conn_signed(struct vc_portal *p, const struct vc_msg *m);
 void vc_conn_timeout(struct vc_conn *c);
 struct vc_conn *vc_conn_find(struct vc_portal *p, uint64_t id);
+
+/** Ends it, because somebody else is to have its place. */
+void vc_conn_dismiss(struct vc_conn *c, const struct vc_fail *fail);
+
+/* door.c */
+void vc_door_accept(struct vc_portal *p);
+void vc_door_open(struct vc_portal *p); /* a place is free */
 
 /* request.c */
 void vc_request_handle(struct vc_conn *c, const struct vc_http_request *req);

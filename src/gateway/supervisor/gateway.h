@@ -2,7 +2,7 @@
 #define VC_GATEWAY_SUPERVISOR_GATEWAY_H
 
 #include "event/quota.h"
-#include "gateway/common/half_open.h"
+#include "gateway/common/slots.h"
 #include "gateway/supervisor/certificate.h"
 #include "gateway/supervisor/children.h"
 #include "gateway/supervisor/firewall.h"
@@ -35,10 +35,11 @@ struct vc_gateway {
     gid_t authority_gid, net_gid;
     bool keep_ids;
 
-    int listener;     /* TCP; -1 */
-    int half_open_fd; /* connections in their TLS handshake, over all portals; -1 */
-    struct vc_half_open_place *half_open;
-    int control; /* -1: use-occtl = false */
+    int listener; /* TCP; -1 */
+    int slots_fd; /* the connections of all portals; -1 */
+    struct vc_slots_part *slots;
+    unsigned n_portals; /* beside those that are about to leave */
+    int control;        /* -1: use-occtl = false */
     unsigned n_tunnels;
     int tun[VC_PER_ROLE_MAX]; /* queue of each tunnel process; kept, so that a restarted one goes on with it */
     int udp[VC_PER_ROLE_MAX];

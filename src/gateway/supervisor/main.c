@@ -66,7 +66,7 @@ int main(int argc, char **argv)
     g->log = (struct vc_log){.to_stderr = options.log_stderr || options.test, .level = 2};
     g->place = (struct vc_place)VC_PLACE_NONE;
     g->certificate = (struct vc_certificate)VC_CERTIFICATE_NONE;
-    g->listener = g->half_open_fd = g->control = g->ready_pipe = -1;
+    g->listener = g->slots_fd = g->control = g->ready_pipe = -1;
     for (unsigned i = 0; i < VC_PER_ROLE_MAX; i++)
         g->tun[i] = g->udp[i] = -1;
     /* 0, 1 and 2 must be open, or a socket of ours would land there */

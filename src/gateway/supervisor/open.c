@@ -196,6 +196,8 @@ static int resolve(const struct vc_gateway *g, enum vc_conf_key key, const char 
     return 0;
 }
 
+_Static_assert(VC_PER_ROLE_MAX <= VC_SLOTS_PORTALS_MAX + 1, "a part of the table for each portal");
+
 static unsigned n_cpus(void)
 {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -273,9 +275,12 @@ int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail)
     g->listener = vc_sock_listen(&local, fail);
     if (g->listener < 0)
         return -1;
-    g->half_open_fd = vc_file_shared("half-open", VC_HALF_OPEN_BYTES, fail);
-    g->half_open = g->half_open_fd < 0 ? NULL : vc_file_map_shared(g->half_open_fd, VC_HALF_OPEN_BYTES, fail);
-    if (!g->half_open)
+    g->n_portals = count_or(g->conf.portal_processes, cpus);
+    if (g->n_portals == VC_PER_ROLE_MAX) /* one place is for a successor */
+        g->n_portals--;
+    g->slots_fd = vc_file_shared("slots", VC_SLOTS_BYTES(g->n_portals), fail);
+    g->slots = g->slots_fd < 0 ? NULL : vc_file_map_shared(g->slots_fd, VC_SLOTS_BYTES(g->n_portals), fail);
+    if (!g->slots)
         return -1;
     if (g->conf.use_occtl) {
         g->control = vc_place_listen(&g->place, fail);
@@ -293,12 +298,9 @@ int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail)
         vc_children_add(&g->children, VC_ROLE_VERIFIER, (uint16_t)i);
     for (unsigned i = 0; i < g->n_tunnels; i++)
         vc_children_add(&g->children, VC_ROLE_TUNNEL, (uint16_t)i);
-    unsigned n_portals = count_or(g->conf.portal_processes, cpus);
-    if (n_portals == VC_PER_ROLE_MAX) /* one place is for a successor */
-        n_portals--;
-    for (unsigned i = 0; i < n_portals; i++)
+    for (unsigned i = 0; i < g->n_portals; i++)
         vc_children_add(&g->children, VC_ROLE_PORTAL, (uint16_t)i);
-    vc_children_add_spare(&g->children, VC_ROLE_PORTAL, (uint16_t)n_portals);
+    vc_children_add_spare(&g->children, VC_ROLE_PORTAL, (uint16_t)g->n_portals);
     return 0;
 }
 
@@ -314,10 +316,10 @@ void vc_gateway_close(struct vc_gateway *g)
     vc_firewall_close(&g->firewall);
     close_fd(&g->listener);
     close_fd(&g->control);
-    close_fd(&g->half_open_fd);
-    if (g->half_open)
-        (void)munmap(g->half_open, VC_HALF_OPEN_BYTES);
-    g->half_open = NULL;
+    close_fd(&g->slots_fd);
+    if (g->slots)
+        (void)munmap(g->slots, VC_SLOTS_BYTES(g->n_portals));
+    g->slots = NULL;
     for (unsigned i = 0; i < VC_PER_ROLE_MAX; i++) {
         close_fd(&g->tun[i]);
         close_fd(&g->udp[i]);

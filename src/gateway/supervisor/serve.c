@@ -222,7 +222,7 @@ static int setup_portal(struct vc_gateway *g, struct vc_child_process *c)
                                         .logins_max = PORTAL_LOGINS + c->index % 8 * (PORTAL_LOGINS / 20),
                                         .tls_max = (uint8_t)g->conf.tls_max,
                                         .auth_timeout_s = g->conf.auth_timeout_s,
-                                        .max_connections = 512,
+                                        .max_connections = VC_SLOTS_CONNECTIONS,
                                         .hide_groups = !g->conf.list_groups,
                                         .own_label = vc_str_of(g->conf.default_select_group),
                                         .pre_banner = vc_str_of(g->conf.pre_login_banner),
@@ -233,8 +233,8 @@ static int setup_portal(struct vc_gateway *g, struct vc_child_process *c)
         return -1;
     if (send_chain(g, c) != 0)
         return -1;
-    m = (struct vc_msg){.type = VC_IPC_HALF_OPEN};
-    if (send_fd(c, &m, g->half_open_fd, false) != 0)
+    m = (struct vc_msg){.type = VC_IPC_SLOTS, .SLOTS = {.portals = (uint16_t)g->n_portals}};
+    if (send_fd(c, &m, g->slots_fd, false) != 0)
         return -1;
     m = (struct vc_msg){.type = VC_IPC_LISTENER};
     return send_fd(c, &m, g->listener, false);
@@ -444,7 +444,7 @@ static void ended(void *owner, struct vc_child_process *c, int status)
     if (c->role == VC_ROLE_AUTHORITY)
         g->story = false;          /* who followed the events is gone with it */
     if (c->role == VC_ROLE_PORTAL) /* its connections ended with it */
-        vc_half_open_forget(g->half_open, c->index);
+        vc_slots_forget(g->slots, c->index);
     if (!good) {
         if (WIFSIGNALED(status))
             vc_fail_set(&e.fail, VC_CAUSE_CHILD_DIED, 0, "signal %d", WTERMSIG(status));
