@@ -108,24 +108,38 @@ struct client {
 };
 
 /** @version: 0: any. @suite: OpenSSL's name; NULL: any. */
-static inline void client_start(struct client *c, int version, const char *suite)
+static inline SSL_CTX *client_context(int version, const char *suite)
 {
-    *c = (struct client){.ctx = SSL_CTX_new(TLS_client_method())};
-    assert_non_null(c->ctx);
-    SSL_CTX_set_security_level(c->ctx, 1);
-    SSL_CTX_set_min_proto_version(c->ctx, version);
-    SSL_CTX_set_max_proto_version(c->ctx, version);
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    assert_non_null(ctx);
+    SSL_CTX_set_security_level(ctx, 1);
+    SSL_CTX_set_min_proto_version(ctx, version);
+    SSL_CTX_set_max_proto_version(ctx, version);
     if (suite && version == TLS1_3_VERSION)
-        assert_int_equal(SSL_CTX_set_ciphersuites(c->ctx, suite), 1);
+        assert_int_equal(SSL_CTX_set_ciphersuites(ctx, suite), 1);
     else if (suite)
-        assert_int_equal(SSL_CTX_set_cipher_list(c->ctx, suite), 1);
-    c->ssl = SSL_new(c->ctx);
+        assert_int_equal(SSL_CTX_set_cipher_list(ctx, suite), 1);
+    return ctx;
+}
+
+/** With a context that others may have used: making one takes longer than a handshake. */
+static inline void client_start_in(struct client *c, SSL_CTX *ctx)
+{
+    SSL_CTX_up_ref(ctx);
+    *c = (struct client){.ctx = ctx, .ssl = SSL_new(ctx)};
     c->in = BIO_new(BIO_s_mem());
     c->out = BIO_new(BIO_s_mem());
     BIO_set_mem_eof_return(c->in, -1);
     BIO_set_mem_eof_return(c->out, -1);
     SSL_set_bio(c->ssl, c->in, c->out);
     SSL_set_connect_state(c->ssl);
+}
+
+static inline void client_start(struct client *c, int version, const char *suite)
+{
+    SSL_CTX *ctx = client_context(version, suite);
+    client_start_in(c, ctx);
+    SSL_CTX_free(ctx);
 }
 
 static inline void client_stop(struct client *c)
