@@ -1,5 +1,7 @@
 """varcoctl (or occtl) against a gateway with clients on it."""
 import json
+import os
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -42,6 +44,24 @@ def test_show_users(start_gateway, connect, users):
     lines = g.control("show", "users").splitlines()
     assert {"id", "user", "vhost", "ip", "vpn-ip", "device", "since", "dtls-cipher", "status"} == set(lines[0].split())
     assert len(lines) == 3
+
+
+def test_show_users_after_the_authority_died(start_gateway, connect):
+    """What is shown of a tunnel that lives on is in the store, and its tunnel process tells the rest again."""
+    g = start_gateway()
+    g.expected_causes.add("child-died")
+    c = connect(g)
+    c.wait_dtls()
+    steady = ("Username", "Hostname", "TLS ciphersuite", "DTLS cipher", "MTU", "DPD", "KeepAlive", "IPv4", "Remote IP",
+              "User-Agent")
+    until(lambda: "DTLS cipher" in g.show("users")[0], "its DTLS is known")
+    before = g.show("users")[0]
+    assert all(before[key] for key in steady)
+    os.kill(g.events("process.started", process="authority")[-1]["pid"], signal.SIGKILL)
+    until(lambda: len(g.events("process.started", process="authority")) == 2, "it is back")
+    until(lambda: "DTLS cipher" in g.show("users")[0], "its DTLS is known again")
+    after = g.show("users")[0]
+    assert {key: after.get(key) for key in steady} == {key: before[key] for key in steady}
 
 
 def test_counters_of_a_user(start_gateway, connect):

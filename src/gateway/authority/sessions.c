@@ -55,12 +55,17 @@ static struct vc_store_row row_of(const struct vc_authority *a, const struct vc_
                                .process = t->process,
                                .up = m->live.generation,
                                .rx_bytes = m->rx_bytes,
-                               .tx_bytes = m->tx_bytes};
+                               .tx_bytes = m->tx_bytes,
+                               .mtu = t->mtu,
+                               .dpd_s = t->dpd_s,
+                               .keepalive_s = t->keepalive_s};
     memcpy(row.token_hash, m->token_hash, sizeof(row.token_hash));
     memcpy(row.dtls_id, t->dtls_id, sizeof(row.dtls_id));
     (void)vc_str_copy(vc_str_of(m->user), row.user, sizeof(row.user));
     (void)vc_str_copy(vc_str_of(m->group), row.group, sizeof(row.group));
     (void)vc_str_copy(vc_str_of(m->agent), row.agent, sizeof(row.agent));
+    (void)vc_str_copy(vc_str_of(t->suite), row.suite, sizeof(row.suite));
+    (void)vc_str_copy(vc_str_of(t->hostname), row.hostname, sizeof(row.hostname));
     return row;
 }
 
@@ -284,9 +289,15 @@ struct loading {
 /** The tunnels that our last life knew of, in the one process that they were in; nobody else has a claim. */
 static void recall_tunnels(struct vc_member *m, const struct vc_store_row *row, uint64_t now_ns)
 {
-    struct vc_member_tunnel t = {
-        .generation = row->generation, .process = row->process, .dtls_id_len = sizeof(t.dtls_id)};
+    struct vc_member_tunnel t = {.generation = row->generation,
+                                 .process = row->process,
+                                 .dtls_id_len = sizeof(t.dtls_id),
+                                 .mtu = row->mtu,
+                                 .dpd_s = row->dpd_s,
+                                 .keepalive_s = row->keepalive_s};
     memcpy(t.dtls_id, row->dtls_id, sizeof(t.dtls_id));
+    (void)vc_str_copy(vc_str_of(row->suite), t.suite, sizeof(t.suite));
+    (void)vc_str_copy(vc_str_of(row->hostname), t.hostname, sizeof(t.hostname));
     if (row->process >= VC_AUTHORITY_PEERS_MAX)
         return;
     if (row->up == row->generation) {

@@ -3,7 +3,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
-#define VERSION 2
+#define VERSION 3
 
 struct vc_store {
     sqlite3 *db;
@@ -16,9 +16,11 @@ static const char schema[] =
     " id INTEGER PRIMARY KEY AUTOINCREMENT, token_hash BLOB NOT NULL UNIQUE, user TEXT NOT NULL, grp TEXT NOT NULL,"
     " agent TEXT NOT NULL, source TEXT NOT NULL, created_s INTEGER NOT NULL, ends_s INTEGER NOT NULL,"
     " waits_s INTEGER NOT NULL, v4 TEXT UNIQUE, v6 TEXT UNIQUE, generation INTEGER NOT NULL, dtls_id BLOB NOT NULL,"
-    " rx_bytes INTEGER NOT NULL, tx_bytes INTEGER NOT NULL, process INTEGER NOT NULL, up INTEGER NOT NULL) STRICT;"
+    " rx_bytes INTEGER NOT NULL, tx_bytes INTEGER NOT NULL, process INTEGER NOT NULL, up INTEGER NOT NULL,"
+    " suite TEXT NOT NULL, hostname TEXT NOT NULL, mtu INTEGER NOT NULL, dpd_s INTEGER NOT NULL,"
+    " keepalive_s INTEGER NOT NULL) STRICT;"
     "CREATE TABLE gateway(one INTEGER PRIMARY KEY CHECK (one = 1), alive_s INTEGER NOT NULL) STRICT;"
-    "PRAGMA user_version = 2;"
+    "PRAGMA user_version = 3;"
     "COMMIT;";
 
 /* Nobody knows in which process the tunnels of version 1 were: they are closed, and their clients come back. */
@@ -27,14 +29,24 @@ static const char to_2_sql[] = "BEGIN IMMEDIATE;"
                                "ALTER TABLE sessions ADD COLUMN up INTEGER NOT NULL DEFAULT 0;"
                                "PRAGMA user_version = 2;"
                                "COMMIT;";
+/* What is shown of a tunnel that lives on beside a new authority. */
+static const char to_3_sql[] = "BEGIN IMMEDIATE;"
+                               "ALTER TABLE sessions ADD COLUMN suite TEXT NOT NULL DEFAULT '';"
+                               "ALTER TABLE sessions ADD COLUMN hostname TEXT NOT NULL DEFAULT '';"
+                               "ALTER TABLE sessions ADD COLUMN mtu INTEGER NOT NULL DEFAULT 0;"
+                               "ALTER TABLE sessions ADD COLUMN dpd_s INTEGER NOT NULL DEFAULT 0;"
+                               "ALTER TABLE sessions ADD COLUMN keepalive_s INTEGER NOT NULL DEFAULT 0;"
+                               "PRAGMA user_version = 3;"
+                               "COMMIT;";
 
 /* not REPLACE: that would throw out the session that has the address */
 static const char put_sql[] =
     "INSERT INTO sessions(id, token_hash, user, grp, agent, source, created_s, ends_s, waits_s, v4, v6, generation,"
-    " dtls_id, rx_bytes, tx_bytes, process, up)"
-    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
+    " dtls_id, rx_bytes, tx_bytes, process, up, suite, hostname, mtu, dpd_s, keepalive_s)"
+    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"
     " ON CONFLICT(id) DO UPDATE SET agent = ?5, source = ?6, waits_s = ?9, v4 = ?10, v6 = ?11, generation = ?12,"
-    " dtls_id = ?13, rx_bytes = ?14, tx_bytes = ?15, process = ?16, up = ?17";
+    " dtls_id = ?13, rx_bytes = ?14, tx_bytes = ?15, process = ?16, up = ?17,"
+    " suite = ?18, hostname = ?19, mtu = ?20, dpd_s = ?21, keepalive_s = ?22";
 static const char take_sql[] = "UPDATE sessions SET v4 = CASE WHEN v4 = ?2 THEN NULL ELSE v4 END,"
                                " v6 = CASE WHEN v6 = ?3 THEN NULL ELSE v6 END WHERE id <> ?1 AND (v4 = ?2 OR v6 = ?3)";
 static const char remove_sql[] = "DELETE FROM sessions WHERE id = ?1";
@@ -42,7 +54,8 @@ static const char alive_sql[] =
     "INSERT INTO gateway(one, alive_s) VALUES(1, ?1) ON CONFLICT(one) DO UPDATE SET alive_s = ?1";
 static const char load_sql[] =
     "SELECT id, token_hash, user, grp, agent, source, created_s, ends_s, waits_s, v4, v6,"
-    " generation, dtls_id, rx_bytes, tx_bytes, process, up FROM sessions ORDER BY waits_s <> 0, id";
+    " generation, dtls_id, rx_bytes, tx_bytes, process, up, suite, hostname, mtu, dpd_s, keepalive_s"
+    " FROM sessions ORDER BY waits_s <> 0, id";
 static const char sweep_sql[] = "DELETE FROM sessions WHERE NOT kept(id)";
 static const char left_sql[] = "SELECT count(*) FROM sessions WHERE NOT kept(id)";
 
@@ -89,8 +102,10 @@ static int check(struct vc_store *s, struct vc_fail *fail)
         return failed(s, "its version cannot be read", fail);
     if (version > VERSION)
         return vc_fail_set(fail, VC_CAUSE_STORE, 0, "a newer Varco wrote it (version %lld)", (long long)version);
-    if (version == 1)
-        return run(s, to_2_sql, "the tables cannot be brought up to date", fail);
+    if (version == 1 && run(s, to_2_sql, "the tables cannot be brought up to date", fail) != 0)
+        return -1;
+    if (version == 1 || version == 2)
+        return run(s, to_3_sql, "the tables cannot be brought up to date", fail);
     return version == 0 ? run(s, schema, "the tables cannot be made", fail) : 0;
 }
 
@@ -200,11 +215,15 @@ static bool take_row(sqlite3_stmt *q, struct vc_store_row *row)
                                  .rx_bytes = (uint64_t)sqlite3_column_int64(q, 13),
                                  .tx_bytes = (uint64_t)sqlite3_column_int64(q, 14),
                                  .process = (uint16_t)sqlite3_column_int64(q, 15),
-                                 .up = (uint32_t)sqlite3_column_int64(q, 16)};
+                                 .up = (uint32_t)sqlite3_column_int64(q, 16),
+                                 .mtu = (uint16_t)sqlite3_column_int64(q, 19),
+                                 .dpd_s = (uint32_t)sqlite3_column_int64(q, 20),
+                                 .keepalive_s = (uint32_t)sqlite3_column_int64(q, 21)};
     return take_blob(q, 1, row->token_hash) && take_text(q, 2, row->user, sizeof(row->user)) &&
            take_text(q, 3, row->group, sizeof(row->group)) && take_text(q, 4, row->agent, sizeof(row->agent)) &&
            (take_ip(q, 5, &row->source) || true) && take_ip(q, 9, &row->v4) && take_ip(q, 10, &row->v6) &&
-           take_blob(q, 12, row->dtls_id);
+           take_blob(q, 12, row->dtls_id) && take_text(q, 17, row->suite, sizeof(row->suite)) &&
+           take_text(q, 18, row->hostname, sizeof(row->hostname));
 }
 
 int vc_store_load(struct vc_store *s, int (*row)(void *arg, const struct vc_store_row *row), void *arg,
@@ -280,6 +299,11 @@ int vc_store_put(struct vc_store *s, const struct vc_store_row *row, struct vc_f
     (void)sqlite3_bind_int64(s->put, 15, (sqlite3_int64)row->tx_bytes);
     (void)sqlite3_bind_int64(s->put, 16, row->process);
     (void)sqlite3_bind_int64(s->put, 17, row->up);
+    put_text(s->put, 18, row->suite);
+    put_text(s->put, 19, row->hostname);
+    (void)sqlite3_bind_int64(s->put, 20, row->mtu);
+    (void)sqlite3_bind_int64(s->put, 21, row->dpd_s);
+    (void)sqlite3_bind_int64(s->put, 22, row->keepalive_s);
     return done(s, s->put, "a session was not written", fail);
 }
 

@@ -27,6 +27,9 @@ struct vc_store_row {
     uint32_t up;         /* generation of the tunnel that was up, in the same process; 0: none */
     uint8_t dtls_id[32]; /* public: it stands in the ClientHello */
     uint64_t rx_bytes, tx_bytes;
+    char suite[64], hostname[64]; /* as struct vc_member_tunnel has them, to be shown; so the next three */
+    uint16_t mtu;
+    uint32_t dpd_s, keepalive_s;
 };
 
 /**

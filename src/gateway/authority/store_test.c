@@ -55,6 +55,11 @@ static struct vc_store_row row_of(uint64_t id, const char *v4)
                              .generation = 7,
                              .process = 3,
                              .up = 6,
+                             .suite = "TLS_AES_128_GCM_SHA256",
+                             .hostname = "host",
+                             .mtu = 1400,
+                             .dpd_s = 90,
+                             .keepalive_s = 32400,
                              .rx_bytes = 1ULL << 40,
                              .tx_bytes = 5};
     memset(r.token_hash, (int)id, sizeof(r.token_hash));
@@ -207,7 +212,7 @@ static void test_refused(void **state)
     vc_store_close(open_store());
     sql("PRAGMA user_version = 99");
     refused("a newer version");
-    sql("PRAGMA user_version = 2");
+    sql("PRAGMA user_version = 3");
 
     s = open_store();
     refused("in use");
@@ -252,6 +257,7 @@ static void test_version_1(void **state)
     assert_int_equal(l.rows[0].tx_bytes, 2);
     assert_int_equal(l.rows[0].process, 0xffff);
     assert_int_equal(l.rows[0].up, 0);
+    assert_string_equal(l.rows[0].suite, "");
     struct vc_store_row a = row_of(6, "10.0.0.2");
     assert_int_equal(vc_store_put(s, &a, &fail), 0);
     vc_store_close(s);
@@ -264,7 +270,9 @@ static void test_malformed_row(void **state)
     struct vc_fail fail = {0};
     struct loaded l = {0};
     vc_store_close(open_store());
-    sql("INSERT INTO sessions VALUES(5, x'00', 'u', 'g', 'a', '10.0.0.1', 1, 1, 1, NULL, NULL, 1, x'00', 0, 0, 1, 1)");
+    sql("INSERT INTO sessions VALUES(5, x'00', 'u', 'g', 'a', '10.0.0.1', 1, 1, 1, NULL, NULL, 1, x'00', 0, 0, 1, 1, "
+        "'', '', "
+        "0, 0, 0)");
     struct vc_store *s = open_store();
     assert_int_equal(vc_store_load(s, take, &l, &fail), -1);
     assert_int_equal(fail.cause, VC_CAUSE_STORE);
