@@ -133,7 +133,7 @@ class Stage:
         """What is in the log since this was last asked, and must never be."""
         since, self._checked = self._checked, self.now()
         events = self.events(since)
-        return ([line for line in self._lines(since) if line[0] != "{"]
+        return ([line for line in self._lines(since) if line[0] != "{" and not gateway.NOISE.search(line)]
                 + [e for e in events if e.get("cause") in ("unknown", "ipc-malformed", "child-died")])
 
     @contextlib.contextmanager
