@@ -545,15 +545,17 @@ def deaf(stage, token):
 
 
 def pour(stage, address, seconds):
-    """Datagrams from behind the gateway, no faster than the TUN's own queue goes down, until some were dropped."""
+    """Datagrams from behind the gateway until some were dropped; never more on their way than the TUN's own queue, in
+    which the honest sessions' packets lie too, has room for."""
     before = stage.counters()["dropped_slow"]
     with stage.world.behind.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         end = time.monotonic() + seconds
         while stage.counters()["dropped_slow"] - before < 100:
             assert time.monotonic() < end, "nothing was dropped"
-            for _ in range(40):
-                sock.sendto(bytes(1000) * 5, (address, 9))
-                time.sleep(0.001)
+            goal = stage.counters()["tun_in"] + 20 * 4
+            for _ in range(20):
+                sock.sendto(bytes(1000) * 5, (address, 9))  # at least four fragments
+            until(lambda goal=goal: stage.counters()["tun_in"] >= goal, "the gateway has read them")
 
 
 def test_a_client_that_does_not_read_costs_nobody_else(stage, token):
@@ -562,7 +564,7 @@ def test_a_client_that_does_not_read_costs_nobody_else(stage, token):
         tls, address = deaf(stage, token)
         with tls:
             with stage.bounded(1024):
-                pour(stage, address, 10)
+                pour(stage, address, 20)
             stage.check()
 
 
@@ -586,5 +588,5 @@ def test_a_client_that_does_not_read_is_let_go(stage, token):
         since = stage.now()
         tls, address = deaf(stage, token)
         with tls:
-            pour(stage, address, 10)
+            pour(stage, address, 20)
             until(lambda: ("cstp.down", "cstp-slow-peer") in stage.causes(since), "the connection is ended", 45)
