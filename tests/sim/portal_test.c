@@ -198,14 +198,16 @@ static void expect_back_at(struct world *w, unsigned fds)
 
 static const uint8_t ticket[16] = "a ticket for it", wrong[16] = "of another world";
 
-/** CONNECT with @behind frames in the same record; the authority hears of it. */
-static struct wire_tls *connect_it(struct world *w, unsigned tls, unsigned behind)
+static const uint8_t sent_token[VC_TOKEN_LEN] = {1, 2, 3};
+
+/** CONNECT with @behind frames in the same record. */
+static struct wire_tls *send_connect(struct world *w, unsigned tls, unsigned behind)
 {
-    uint8_t token[VC_TOKEN_LEN] = {1, 2, 3}, record[4096];
+    uint8_t record[4096];
     char text[VC_TOKEN_TEXT];
     struct vc_fail fail;
     struct wire_tls *c = dial(w, tls);
-    vc_cookie_token_print(token, text);
+    vc_cookie_token_print(sent_token, text);
     int n = snprintf((char *)record, sizeof(record),
                      "CONNECT /CSCOSSLC/tunnel HTTP/1.1\r\nHost: portal.test\r\nCookie: webvpn=%s\r\n"
                      "X-CSTP-Version: 1\r\nX-CSTP-Hostname: test\r\n\r\n",
@@ -216,9 +218,21 @@ static struct wire_tls *connect_it(struct world *w, unsigned tls, unsigned behin
         len += VC_CSTP_HEADER;
     }
     assert_int_equal(wire_tls_write(c, record, len, &fail), 0);
+    return c;
+}
+
+/** The authority hears of it. */
+static void hear_connect(struct world *w)
+{
     const struct vc_msg *m = process_expect(&w->p, w->authority, VC_ROLE_AUTHORITY, VC_IPC_CONNECT, NULL);
-    assert_memory_equal(m->CONNECT.token.at, token, sizeof(token));
+    assert_memory_equal(m->CONNECT.token.at, sent_token, sizeof(sent_token));
     w->conn = m->CONNECT.conn;
+}
+
+static struct wire_tls *connect_it(struct world *w, unsigned tls, unsigned behind)
+{
+    struct wire_tls *c = send_connect(w, tls, behind);
+    hear_connect(w);
     return c;
 }
 
@@ -439,6 +453,42 @@ static void authority_dies(void **state)
             grant(&w, 0);
         wire_tls_free(c);
         expect_back_at(&w, fds);
+        stop(&w);
+    }
+}
+
+/* A request that comes while there is no authority waits for the next one, whole, with what lies behind it. */
+static void no_authority(void **state)
+{
+    (void)state;
+    for (unsigned tls = 12; tls <= 13; tls++) {
+        struct world w;
+        size_t plain_len;
+        start(&w);
+        unsigned fds = its_fds(&w);
+        close_fd(&w.authority);
+        catch_up(&w);
+        struct wire_tls *c = send_connect(&w, tls, 3);
+        catch_up(&w);
+        process_introduce(&w.p, VC_ROLE_AUTHORITY, 0, &w.authority);
+        hear_connect(&w);
+        grant(&w, 1);
+        assert_int_equal(status_of(c), 200);
+        int fd = adopt(&w, 1, NULL, &plain_len);
+        assert_int_equal(plain_len, 3 * VC_CSTP_HEADER);
+        close_fd(&fd);
+        answer(&w, 1, VC_IPC_NOT_ADOPTED, ticket);
+        wire_tls_free(c);
+        expect_back_at(&w, fds);
+        if (tls == 13) { /* nobody comes: it is told so */
+            close_fd(&w.authority);
+            catch_up(&w);
+            c = send_connect(&w, tls, 0);
+            assert_true(wire_wait(c->fd, (VC_PORTAL_AUTHORITY_S + 10) * 1000));
+            assert_int_equal(status_of(c), 503);
+            wire_tls_free(c);
+            expect_back_at(&w, fds - 1);
+        }
         stop(&w);
     }
 }
@@ -741,6 +791,7 @@ int main(void)
         cmocka_unit_test(not_adopted),
         cmocka_unit_test(silent_tunnel),
         cmocka_unit_test(authority_dies),
+        cmocka_unit_test(no_authority),
         cmocka_unit_test(portal_dies),
         cmocka_unit_test(full),
         cmocka_unit_test(two_at_once),

@@ -113,6 +113,7 @@ static bool wants_bytes(const struct vc_conn *c)
     case VC_CONN_HANDSHAKE:
     case VC_CONN_REQUEST:
         return vc_tls_conn_room(c->tls) > 0;
+    case VC_CONN_WAITING:
     case VC_CONN_ASKED:
     case VC_CONN_CONNECTING:
     case VC_CONN_GRANTED:
@@ -213,6 +214,38 @@ void vc_conn_answer(struct vc_conn *c, struct vc_http_answer *a)
     settle(c);
 }
 
+static struct vc_http_request req;
+static char req_path[VC_HTTP_MAX_REQUEST_LINE];
+
+bool vc_conn_waits(struct vc_conn *c)
+{
+    if (vc_port_is_open(&c->portal->authority))
+        return false;
+    c->state = VC_CONN_WAITING;
+    vc_watch_set(&c->watch, false, false);
+    vc_conn_deadline(c, VC_PORTAL_AUTHORITY_S);
+    return true;
+}
+
+static void handle(struct vc_conn *c)
+{
+    if (vc_tls_conn_want(c->tls) == 0)
+        req.pipelined = true; /* whole records behind it; CONNECT takes them along */
+    vc_conn_deadline(c, VC_PORTAL_ANSWER_S);
+    vc_request_handle(c, &req);
+}
+
+/** A request that waited: it is read again, since all that was made of it lay where the next one's is. */
+static void handle_waiting(struct vc_conn *c)
+{
+    struct vc_fail fail = {0};
+    c->state = VC_CONN_REQUEST;
+    if (vc_http_request_read(&c->scan, c->in, c->in_len, &vc_http_gateway_limits, req_path, &req, &fail) == VC_HTTP_OK)
+        handle(c);
+    else
+        vc_conn_fail(c, VC_EVENT_HTTP_REFUSED, &fail);
+}
+
 /** Reads plaintext until a request is whole; handles it. The connection may be gone afterwards. */
 static void read_request(struct vc_conn *c)
 {
@@ -261,9 +294,7 @@ static void read_request(struct vc_conn *c)
         c->in_len += got;
         if (first && c->in_len > 0)
             vc_conn_deadline(c, VC_PORTAL_HEAD_S);
-        static struct vc_http_request req;
-        static char path[VC_HTTP_MAX_REQUEST_LINE];
-        switch (vc_http_request_read(&c->scan, c->in, c->in_len, &vc_http_gateway_limits, path, &req, &fail)) {
+        switch (vc_http_request_read(&c->scan, c->in, c->in_len, &vc_http_gateway_limits, req_path, &req, &fail)) {
         case VC_HTTP_NEED_MORE:
             if (head == 0 && c->scan.head != 0)
                 vc_conn_deadline(c, VC_PORTAL_BODY_S);
@@ -276,10 +307,7 @@ static void read_request(struct vc_conn *c)
             }
             break;
         case VC_HTTP_OK:
-            if (vc_tls_conn_want(c->tls) == 0)
-                req.pipelined = true; /* whole records behind it; CONNECT takes them along */
-            vc_conn_deadline(c, VC_PORTAL_ANSWER_S);
-            vc_request_handle(c, &req);
+            handle(c);
             return;
         case VC_HTTP_BAD: {
             struct vc_event e = vc_conn_event(c, VC_EVENT_HTTP_REFUSED, VC_OUTCOME_REFUSED);
@@ -327,6 +355,7 @@ void vc_conn_go_on(struct vc_conn *c)
     case VC_CONN_REQUEST:
         read_request(c);
         break;
+    case VC_CONN_WAITING:
     case VC_CONN_ASKED:
     case VC_CONN_CONNECTING:
     case VC_CONN_GRANTED:
@@ -388,13 +417,21 @@ void vc_conn_timeout(struct vc_conn *c)
         vc_child_emit(&c->portal->child, &e);
         vc_request_status(c, 408, NULL, NULL, true);
         return;
+    case VC_CONN_WAITING:
+        if (vc_port_is_open(&c->portal->authority)) {
+            handle_waiting(c);
+            return;
+        }
+        /* fall through */
     case VC_CONN_ASKED:
     case VC_CONN_CONNECTING:
-        vc_fail_set(&fail, VC_CAUSE_AUTHORITY_SILENT, 0, "no answer in %d s, or it ended", VC_PORTAL_ANSWER_S);
+        vc_fail_set(&fail, VC_CAUSE_AUTHORITY_SILENT, 0, "no answer in %d s, or it ended",
+                    c->state == VC_CONN_WAITING ? VC_PORTAL_AUTHORITY_S : VC_PORTAL_ANSWER_S);
         struct vc_event silent = vc_conn_event(c, VC_EVENT_HTTP_REFUSED, VC_OUTCOME_FAILED);
         silent.fail = fail;
         vc_child_emit(&c->portal->child, &silent);
-        take_back(c);
+        if (c->state != VC_CONN_WAITING)
+            take_back(c);
         vc_request_status(c, 503, NULL, "The gateway is busy, try again", true);
         return;
     case VC_CONN_GRANTED:
@@ -454,7 +491,8 @@ void vc_conn_dismiss(struct vc_conn *c, const struct vc_fail *fail)
         e.fail = *fail;
         vc_child_emit(&c->portal->child, &e);
     }
-    if (c->state == VC_CONN_REQUEST || c->state == VC_CONN_ASKED) { /* in order, as far as that needs no waiting */
+    if (c->state == VC_CONN_REQUEST || c->state == VC_CONN_WAITING ||
+        c->state == VC_CONN_ASKED) { /* in order, as far as that needs no waiting */
         vc_tls_conn_close(c->tls);
         (void)flush(c);
     }

@@ -63,6 +63,7 @@ static bool stays(const struct vc_conn *c)
         return true;
     case VC_CONN_HANDSHAKE:
     case VC_CONN_REQUEST:
+    case VC_CONN_WAITING:
     case VC_CONN_ASKED:
     case VC_CONN_CLOSING:
         return false;

@@ -48,6 +48,10 @@ void vc_handover_connect(struct vc_conn *c, const struct vc_http_request *req)
         refuse(c, VC_CAUSE_COOKIE_MALFORMED, "", 401, "Cookie is not acceptable", "Log in again");
         return;
     }
+    if (vc_conn_waits(c)) {
+        vc_wipe(token, sizeof(token));
+        return;
+    }
     c->connect = calloc(1, sizeof(*c->connect));
     if (!c->connect) {
         vc_wipe(token, sizeof(token));

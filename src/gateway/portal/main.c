@@ -83,6 +83,16 @@ static void authority_lost(struct vc_portal *p)
     }
 }
 
+/** Those that waited for it ask it in this turn of the loop. */
+static void authority_here(struct vc_portal *p)
+{
+    size_t at = 0;
+    for (struct vc_conn *c; (c = vc_map_next(&p->by_id, &at));) {
+        if (c->state == VC_CONN_WAITING)
+            vc_conn_deadline(c, 0);
+    }
+}
+
 static void on_authority_lost(struct vc_port *port, bool malformed)
 {
     (void)malformed;
@@ -115,6 +125,7 @@ static void peer(struct vc_child *child, enum vc_role role, uint16_t index, int 
         vc_port_close(&p->authority);
         authority_lost(p);
         vc_port_open(&p->authority, &child->loop, fd, VC_ROLE_PORTAL, role, index, on_authority, on_authority_lost, p);
+        authority_here(p);
     } else if (role == VC_ROLE_TUNNEL && index < VC_PORTAL_TUNNELS_MAX) {
         vc_port_close(&p->tunnels[index]);
         vc_handover_tunnel_lost(p, index);

@@ -21,8 +21,9 @@
 #define VC_PORTAL_HEAD_S 10
 #define VC_PORTAL_BODY_S 30
 #define VC_PORTAL_IDLE_S 60
-#define VC_PORTAL_ANSWER_S 10 /* of the authority */
-#define VC_PORTAL_ADOPT_S 5   /* of a tunnel process */
+#define VC_PORTAL_ANSWER_S 10   /* of the authority */
+#define VC_PORTAL_AUTHORITY_S 5 /* for another authority to come */
+#define VC_PORTAL_ADOPT_S 5     /* of a tunnel process */
 #define VC_PORTAL_CLOSING_S 5
 #define VC_PORTAL_REQUESTS_MAX 100
 #define VC_PORTAL_LEAVING_S                                                                                            \
@@ -62,6 +63,7 @@ struct vc_portal {
 enum vc_conn_state {
     VC_CONN_HANDSHAKE,
     VC_CONN_REQUEST,    /* reads a request */
+    VC_CONN_WAITING,    /* a request is whole, and there is no authority to ask just now */
     VC_CONN_ASKED,      /* the authority was asked about a login or logout */
     VC_CONN_CONNECTING, /* the authority was asked about CONNECT */
     VC_CONN_GRANTED,    /* the 200 is being written */
@@ -108,6 +110,8 @@ void vc_conn_go_on(struct vc_conn *c); /* after the signer or a writable socket 
 void vc_conn_free(struct vc_conn *c);
 void vc_conn_fail(struct vc_conn *c, enum vc_event_id id, const struct vc_fail *fail); /* event, then free */
 void vc_conn_deadline(struct vc_conn *c, uint64_t seconds);
+/** Whether there is no authority just now: then the request waits for another one and is handled anew when it comes. */
+bool vc_conn_waits(struct vc_conn *c);
 /** Writes an answer; the connection goes on, or closes behind it. */
 void vc_conn_answer(struct vc_conn *c, struct vc_http_answer *a);
 /** An event about this connection, with its source. */

@@ -27,9 +27,12 @@ void vc_request_status(struct vc_conn *c, int status, const char *reason, const 
     vc_conn_answer(c, &a);
 }
 
-/** Asks the authority. Without one the client is told to come again. */
+/** Asks the authority. Without one the request waits for the next one; the client is told to come again when it fails.
+ */
 static void ask(struct vc_conn *c, const struct vc_msg *m)
 {
+    if (vc_conn_waits(c))
+        return;
     if (vc_port_send(&c->portal->authority, m, -1) != 0) {
         struct vc_fail fail;
         vc_fail_set(&fail, VC_CAUSE_AUTHORITY_SILENT, 0, "it is being started again");
