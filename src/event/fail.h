@@ -53,6 +53,7 @@ enum vc_next {
     X(TLS_HELLO_TOO_LARGE, TLS,      STOP,      "the ClientHello is larger than the limit") \
     X(TLS_RECORD,          TLS,      RETRY,     "a TLS record could not be opened: something in between changes it, or the client fails") \
     X(SIGNER_REFUSED,      TLS,      REPORT,    "the signer refused to sign: the request did not look like a handshake") \
+    X(SIGNER_ABSENT,       TLS,      RETRY,     "the signer is being started again: the client may try again; see process.ended for why it ended") \
     X(AUTHORITY_SILENT,    USER,     RETRY,     "the authority did not answer in time: the client may try again") \
     X(SIGNER_SILENT,       TLS,      RETRY,     "the signer did not answer in time") \
     X(TOO_MANY,            TLS,      RETRY,     "too many connections: raise the limit, or look who opens them") \

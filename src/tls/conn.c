@@ -427,14 +427,19 @@ static const char *version_name(uint16_t version)
     }
 }
 
+static enum vc_cause cause_of_refusal(const struct vc_question *q)
+{
+    return q->unasked ? VC_CAUSE_SIGNER_ABSENT : VC_CAUSE_SIGNER_REFUSED;
+}
+
 static int handshake_failed(struct vc_tls_conn *c, struct vc_fail *fail)
 {
     char offer[120] = "";
     unsigned long error = ERR_peek_error();
     const char *words = ERR_reason_error_string(error);
     if (c->question.state == VC_QUESTION_REFUSED) {
-        (void)vc_fail_set(&c->fail, VC_CAUSE_SIGNER_REFUSED, 0, "scheme %04x, key %u", (unsigned)c->question.scheme,
-                          (unsigned)c->question.key);
+        (void)vc_fail_set(&c->fail, cause_of_refusal(&c->question), 0, "scheme %04x, key %u",
+                          (unsigned)c->question.scheme, (unsigned)c->question.key);
         return fail_with(c, fail);
     }
     if (c->watch.alert_seen)
@@ -528,8 +533,10 @@ int vc_tls_conn_handshake(struct vc_tls_conn *c, struct vc_fail *fail)
             q->state = VC_QUESTION_ASKED;
             c->handshake = ++c->server->last_handshake;
             wait_for_signer(c);
-            if (c->server->ask(c->server->arg, c->handshake, q->key, q->scheme, q->bytes, q->len) != 0)
+            if (c->server->ask(c->server->arg, c->handshake, q->key, q->scheme, q->bytes, q->len) != 0) {
                 q->state = VC_QUESTION_REFUSED;
+                q->unasked = true;
+            }
             continue;
         default:
             return handshake_failed(c, fail);

@@ -499,7 +499,9 @@ static void a_signer_that_fails(void **state)
                 break;
             }
             rc = shake(s, &c, &fail);
-            enum vc_cause want = how == GARBAGE ? VC_CAUSE_TLS_ALERT : VC_CAUSE_SIGNER_REFUSED;
+            enum vc_cause want = how == GARBAGE  ? VC_CAUSE_TLS_ALERT
+                                 : how == ABSENT ? VC_CAUSE_SIGNER_ABSENT
+                                                 : VC_CAUSE_SIGNER_REFUSED;
             if (rc != -1 || fail.cause != want)
                 fail_msg("%s: %d, %s, %s", names[how], rc, vc_cause_name(fail.cause), fail.detail);
             vc_tls_conn_free(s);

@@ -27,6 +27,7 @@ struct vc_question {
         VC_QUESTION_REFUSED,  /* no signature; the handshake may go on and will fail */
         VC_QUESTION_TAKEN,    /* the handshake has its signature; it gets no second one */
     } state;
+    bool unasked; /* REFUSED, as nobody could be asked */
     uint16_t key;
     uint16_t scheme;      /* enum vc_tls_scheme */
     const uint8_t *bytes; /* borrowed from the paused handshake: until it goes on */
