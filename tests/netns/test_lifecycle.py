@@ -432,3 +432,17 @@ def test_fds_and_memory_come_back(start_gateway, connect):
     for _ in range(10):
         once()
     until(lambda: fds() == before, "the fds are back where they were")
+
+
+def test_a_limit_on_file_sizes_is_told(start_gateway):
+    """Not a death by SIGXFSZ."""
+    g = start_gateway(start=False)
+    done = subprocess.run(g.namespace.command("prlimit", "--fsize=0", "--", *g.command()), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | gateway.SANITIZERS,
+                          cwd="/", timeout=30)
+    assert done.returncode == 1 and "File too large" in done.stdout, done.stdout
+
+
+def test_an_empty_file_name_is_told():
+    done = subprocess.run([gateway.build_folder() / "varcod", "-t", "-c", ""], capture_output=True, text=True)
+    assert done.returncode == 1 and "the file name behind -c is empty" in done.stderr

@@ -5,7 +5,6 @@
 #include "sys/file.h"
 #include "sys/random.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -282,7 +281,6 @@ int main(void)
         .setup = setup, .peer = peer, .start = start, .stop = stop, .end = end, .due = due, .tick = tick};
     struct vc_authority *a = &authority;
     uint64_t seed[2] = {vc_random_u64(), vc_random_u64()};
-    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk, and no reason to die */
     a->passwords = (struct vc_passwords)VC_PASSWORDS_NONE;
     a->control_fd = -1;
     for (int i = 0; i < VC_AUTHORITY_PEERS_MAX; i++)

@@ -2,6 +2,7 @@
  * watches them. It parses nothing that comes from the network. */
 #include "gateway/supervisor/gateway.h"
 
+#include <signal.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -59,6 +60,7 @@ int main(int argc, char **argv)
     struct vc_gateway *g = &gateway;
     struct vc_options options;
     struct vc_fail fail = {0};
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk: writes fail, and are told */
     int r = vc_options_read(&options, argc, argv);
     if (r != 0)
         return r - 1;

@@ -41,6 +41,10 @@ int vc_options_read(struct vc_options *o, int argc, char **argv)
     while ((c = getopt_long(argc, argv, "c:tfd:p:eshv", longs, NULL)) != -1) {
         switch (c) {
         case 'c':
+            if (optarg[0] == 0) {
+                (void)fputs("varcod: the file name behind -c is empty: name the configuration\n", stderr);
+                return 2;
+            }
             o->config = optarg;
             break;
         case 't':
