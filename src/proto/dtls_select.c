@@ -22,6 +22,14 @@ static int shown(struct vc_str list)
     return list.len < 64 ? (int)list.len : 64;
 }
 
+static int not_offered(const struct vc_dtls_lists *lists, struct vc_fail *fail)
+{
+    struct vc_str a = vc_str_trim(lists->dtls), b = vc_str_trim(lists->dtls12);
+    return vc_fail_set(fail, VC_CAUSE_DTLS_NOT_OFFERED, 0, "%s%.*s%s%.*s", a.len + b.len > 0 ? "offered: " : "",
+                       shown(a), a.len > 0 ? a.at : "", a.len > 0 && b.len > 0 ? "; " : "", shown(b),
+                       b.len > 0 ? b.at : "");
+}
+
 int vc_dtls_select(const struct vc_dtls_lists *lists, const struct vc_dtls_policy *policy, struct vc_dtls_choice *out,
                    struct vc_fail *fail)
 {
@@ -50,9 +58,7 @@ int vc_dtls_select(const struct vc_dtls_lists *lists, const struct vc_dtls_polic
             n = first(lists->dtls, VC_DTLS_CLASS_OC, only, true, true);
     }
     if (!n)
-        return vc_fail_set(fail, VC_CAUSE_DTLS_NOT_OFFERED, 0, "offered: %.*s; %.*s", shown(lists->dtls),
-                           lists->dtls.len > 0 ? lists->dtls.at : "", shown(lists->dtls12),
-                           lists->dtls12.len > 0 ? lists->dtls12.at : "");
+        return not_offered(lists, fail);
     if (!lists->secret)
         return vc_fail_set(fail, VC_CAUSE_DTLS_BAD_SECRET, 0, "suite %s needs it", n->name);
     *out = (struct vc_dtls_choice){.name = n, .answer_dtls12 = dtls12};

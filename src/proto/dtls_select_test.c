@@ -74,8 +74,29 @@ static void test_table(void **state)
         -1); /* both headers absent */
 }
 
+static void test_detail(void **state)
+{
+    static const struct {
+        const char *dtls, *dtls12, *detail;
+    } cases[] = {
+        {"", "", ""},
+        {" ", "", ""},
+        {"AES256-SHA", "", "offered: AES256-SHA"},
+        {"", "AES256-SHA", "offered: AES256-SHA"},
+        {"AES128-SHA", "AES256-SHA", "offered: AES128-SHA; AES256-SHA"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct vc_dtls_lists lists = {.dtls = vc_str_of(cases[i].dtls), .dtls12 = vc_str_of(cases[i].dtls12)};
+        struct vc_dtls_choice c;
+        struct vc_fail fail = {0};
+        assert_int_equal(vc_dtls_select(&lists, &(struct vc_dtls_policy){.psk = true}, &c, &fail), -1);
+        assert_string_equal(fail.detail, cases[i].detail);
+    }
+    (void)state;
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table), cmocka_unit_test(test_detail)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
