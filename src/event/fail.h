@@ -43,6 +43,7 @@ enum vc_next {
     X(NO_DTLS,             PROCESS,  NONE,      "no udp-port in the configuration: clients get no DTLS and stay on TLS") \
     X(CONTROL_REFUSED,     PROCESS,  STOP,      "only root, and who started the gateway, may use the control socket") \
     X(HASH_KINDS,          PROCESS,  NONE,      "the password file has hashes of many kinds: the time of an answer may tell who exists; set old passwords anew") \
+    X(HASH_COSTLY,         PROCESS,  NONE,      "this password hash takes too long to check, so the user cannot log in: set the password again with varcoctl passwd") \
     X(TLS_HANDSHAKE,       TLS,      STOP,      "the TLS handshake failed: see the detail for the side that ended it") \
     X(TLS_NO_SHARED_SUITE, TLS,      STOP,      "client and gateway have no cipher suite in common: the client offers only legacy ones") \
     X(TLS_VERSION,         TLS,      STOP,      "the client speaks no TLS version that is allowed here: update it, or see tls-max") \
@@ -78,7 +79,7 @@ enum vc_next {
     X(PASSWORD,            USER,     ASK,       "name or password not accepted: type them again") \
     X(NO_SUCH_USER,        USER,     ASK,       "there is no such user in the password file: add it with varcoctl passwd, or correct the name") \
     X(USER_LOCKED,         USER,     STOP,      "the user is locked in the password file: unlock with varcoctl passwd -u") \
-    X(HASH_UNUSABLE,       USER,     STOP,      "the user's password hash is empty or of a kind this system lacks: set a new one with varcoctl passwd") \
+    X(HASH_UNUSABLE,       USER,     STOP,      "the user's password hash is empty, too costly, or of a kind this system lacks: set a new one with varcoctl passwd") \
     X(NOT_IN_GROUP,        USER,     STOP,      "the user does not belong to the group that was chosen: see the password file") \
     X(TOO_MANY_TRIES,      USER,     LOGIN,     "three wrong answers: the client must start a new login") \
     X(TOO_MANY_ROUNDS,     USER,     LOGIN,     "the login went on for 32 requests: the client must start a new one") \

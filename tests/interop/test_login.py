@@ -105,6 +105,25 @@ def test_a_locked_user_is_refused(start_gateway, connect, users):
     connect(g)
 
 
+@pytest.mark.varcod_only("ocserv computes only the hash of the user who logs in")
+@pytest.mark.parametrize("cost", ["$2b$31$", "$6$rounds=999999999$", "$y$jFT$", "!$6$rounds=999999999$"])
+def test_a_costly_hash_of_another_user_stops_nobody(start_gateway, connect, users, cost):
+    before = users.path.read_text()
+    users.path.write_text(before + "# by hand\n\nbob:*:" + cost + "abcdefghijklmnopqrstuu$" + "x" * 40 + "\n")
+    g = start_gateway()
+    connect(g, user="nobody-of-this-name", up=False, answers=["wonderland"] * 2).wait_exit()
+    c = connect(g, user="bob", up=False, answers=["wonderland"] * 2)
+    assert c.wait_exit() == 1
+    connect(g)
+    [told] = g.events("process.notice", cause="hash-costly")
+    line = before.count("\n") + 3
+    assert (told["file"], told["line"], told["user"]) == (str(users.path), line, "bob")
+    assert "varcoctl passwd" in told["advice"] and "rounds" not in str(told)
+    locked = cost.startswith("!")
+    assert g.events("user.refused", user="bob", cause="user-locked" if locked else "hash-unusable")
+    assert not [e for e in g.all_events() if e.get("cause") in ("verifier-died", "child-died")]
+
+
 def test_a_user_added_while_the_gateway_runs_can_log_in(start_gateway, connect, users):
     g = start_gateway()
     users.set("bob", "builder")

@@ -103,6 +103,8 @@ struct vc_authority {
 /* main.c */
 struct vc_event vc_authority_event(enum vc_event_id id, enum vc_outcome outcome, uint64_t login, uint64_t session);
 void vc_authority_emit(struct vc_authority *a, struct vc_event *e);
+/** Tells what of the password file, as it was just read, an administrator should mend. */
+void vc_authority_tell_passwords(struct vc_authority *a);
 /** A neighbour of ours broke the rules: the supervisor is asked to replace it. */
 void vc_authority_replace(struct vc_authority *a, enum vc_role role, uint16_t index, const char *why);
 static inline uint64_t vc_authority_now(const struct vc_authority *a)

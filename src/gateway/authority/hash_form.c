@@ -86,6 +86,106 @@ bool vc_hash_form_known(struct vc_str hash)
     return vc_hash_form_cost(hash).len > 0;
 }
 
+/* ---- costs ---- */
+
+#define SHA2_ROUNDS_MAX 1000000
+#define SHA1_ROUNDS_MAX 500000
+#define BSDI_ROUNDS_MAX 1000000
+#define SUN_MD5_ROUNDS_MAX 200000
+#define BCRYPT_COST_MAX 13
+#define SCRYPT_BLOCKS_MAX (1U << 20) /* N * r * p; 128 bytes each, where p is 1 */
+
+/** A digit of crypt(3)'s base 64, which counts from '.'; 64: it is none. */
+static uint32_t digit(char c)
+{
+    if (c == '.' || c == '/')
+        return (uint32_t)(c - '.');
+    if (c >= '0' && c <= '9')
+        return (uint32_t)(c - '0') + 2;
+    if (c >= 'A' && c <= 'Z')
+        return (uint32_t)(c - 'A') + 12;
+    if (c >= 'a' && c <= 'z')
+        return (uint32_t)(c - 'a') + 38;
+    return 64;
+}
+
+/** A number of so many digits, the lowest first; UINT64_MAX: it is none. */
+static uint64_t number(struct vc_str digits)
+{
+    uint64_t v = 0;
+    for (size_t i = digits.len; i-- > 0;) {
+        uint32_t d = digit(digits.at[i]);
+        if (d == 64)
+            return UINT64_MAX;
+        v = v << 6 | d;
+    }
+    return v;
+}
+
+static bool rounds_within(struct vc_str field, uint64_t max)
+{
+    uint64_t rounds;
+    return vc_str_u64(field, max, &rounds);
+}
+
+static bool blocks_within(uint64_t log2_n, uint64_t r, uint64_t p)
+{
+    return log2_n <= 20 && r <= SCRYPT_BLOCKS_MAX && p <= SCRYPT_BLOCKS_MAX &&
+           (UINT64_C(1) << log2_n) * r <= SCRYPT_BLOCKS_MAX && (UINT64_C(1) << log2_n) * r * p <= SCRYPT_BLOCKS_MAX;
+}
+
+/** "j9T": flavour, log2 N, r, a digit each up to 47; what may stand behind them, crypt_gensalt(3) never writes. */
+static bool yescrypt_within(struct vc_str field)
+{
+    if (field.len != 3)
+        return false;
+    uint32_t flavour = digit(field.at[0]), n = digit(field.at[1]), r = digit(field.at[2]);
+    return flavour < 48 && n < 48 && r < 48 && blocks_within(n + 1, r + 1, 1);
+}
+
+/** "CU..../....": log2 N, five digits of r, five of p. */
+static bool scrypt_within(struct vc_str field)
+{
+    return field.len == 11 && blocks_within(digit(field.at[0]), number((struct vc_str){field.at + 1, 5}),
+                                            number((struct vc_str){field.at + 6, 5}));
+}
+
+static bool within(struct vc_str cost)
+{
+    struct vc_str rest, id, field;
+    if (cost.at[0] == '_')
+        return number((struct vc_str){cost.at + 1, 4}) <= BSDI_ROUNDS_MAX;
+    if (cost.at[0] != '$')
+        return true; /* DES */
+    id = vc_str_cut((struct vc_str){cost.at + 1, cost.len - 1}, '$', &rest);
+    field = vc_str_cut(rest, '$', &rest);
+    if (vc_str_starts(id, VC_STR("md5,rounds="))) {
+        (void)vc_str_cut(id, '=', &field);
+        return rounds_within(field, SUN_MD5_ROUNDS_MAX);
+    }
+    if (vc_str_eq(id, VC_STR("5")) || vc_str_eq(id, VC_STR("6"))) {
+        (void)vc_str_cut(field, '=', &rest);
+        return field.len == 0 || rounds_within(rest, SHA2_ROUNDS_MAX);
+    }
+    if (vc_str_eq(id, VC_STR("sha1")))
+        return rounds_within(field, SHA1_ROUNDS_MAX);
+    if (vc_str_eq(id, VC_STR("y")) || vc_str_eq(id, VC_STR("gy")))
+        return yescrypt_within(field);
+    if (vc_str_eq(id, VC_STR("7")))
+        return scrypt_within(field);
+    if (vc_str_starts(id, VC_STR("2")))
+        return rounds_within(field, BCRYPT_COST_MAX);
+    return vc_str_eq(id, VC_STR("md5")) || vc_str_eq(id, VC_STR("1")) || vc_str_eq(id, VC_STR("3"));
+}
+
+bool vc_hash_form_costly(struct vc_str hash)
+{
+    struct vc_str cost = vc_hash_form_cost(hash);
+    return cost.len > 0 && !within(cost);
+}
+
+/* ---- kinds ---- */
+
 /* What varcoctl passwd writes: for a file without users. */
 static const struct vc_str newest = {"$y$j9T$yS2hVVF4kDVw4ixV5bAxB/$uzuXJuhmyHNVHh9Y8sBUmFZAbsZv0CyeQZtcKbOeGFC", 73};
 
@@ -127,7 +227,8 @@ void vc_hash_kinds_read(struct vc_hash_kinds *k, struct vc_str password_file)
     unsigned n = 0;
     *k = (struct vc_hash_kinds){0};
     while ((line = vc_ocpasswd_next(&password_file, &e)) != VC_OCPASSWD_END) {
-        struct vc_str cost = line == VC_OCPASSWD_ENTRY ? vc_hash_form_cost(e.hash) : (struct vc_str){0};
+        bool counts = line == VC_OCPASSWD_ENTRY && !e.locked && !vc_hash_form_costly(e.hash);
+        struct vc_str cost = counts ? vc_hash_form_cost(e.hash) : (struct vc_str){0};
         if (cost.len > 0 && !count(seen, &n, cost, e.hash))
             k->more = true;
     }

@@ -9,13 +9,17 @@
 bool vc_hash_form_known(struct vc_str hash);
 /** The part that decides how long verifying takes: method and cost, without the salt. Empty: not a known form. */
 struct vc_str vc_hash_form_cost(struct vc_str hash);
+/** A known form that takes longer than a login may: its cost is above the method's bound, or not one that crypt(3)
+ *  writes. Each bound is a few tenths of a second of work (docs/configuration.md names them). */
+bool vc_hash_form_costly(struct vc_str hash);
 
 #define VC_HASH_FORM_MAX 512
 #define VC_HASH_KINDS_MAX 8
 
-/** A hash of each kind (method and cost) that the users of a password file have, NUL-terminated; no password has one of
- *  them. A password is compared with the user's own hash in the place of the one of its kind, and all others are
- * computed beside it: who asks for a user of any kind, or for one who does not exist, causes the same work. */
+/** A hash of each kind (method and cost) that the users of a password file can log in with, NUL-terminated: locked and
+ *  costly ones are not among them. No password has one of these. A password is compared with the user's own hash in the
+ *  place of the one of its kind, and all others are computed beside it: who asks for a user of any kind, or for one who
+ *  does not exist, causes the same work. */
 struct vc_hash_kinds {
     unsigned n; /* at least 1: a file without users has the kind that varcoctl passwd writes */
     bool more;  /* the file has more kinds: the rarest have no place of their own, and time may tell them apart */

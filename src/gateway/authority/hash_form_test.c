@@ -53,6 +53,61 @@ static void test_cost(void **state)
     (void)state;
 }
 
+static void test_costly(void **state)
+{
+    static const struct {
+        const char *hash;
+        bool costly;
+    } cases[] = {
+        {YESCRYPT, false},
+        {SCRYPT, false},
+        {BCRYPT, false},
+        {"", false}, /* no hashes: unusable, and without work */
+        {"*", false},
+        {"$6$s$abcdefgh", false},
+        {"$6$rounds=1000000$s$abcdefgh", false},
+        {"$6$rounds=1000001$s$abcdefgh", true},
+        {"$5$rounds=1000001$s$abcdefgh", true},
+        {"$5$rounds=99999999999999999999999$s$abcdefgh", true},
+        {"$5$rounds=-1$s$abcdefgh", true},
+        {"$5$rounds=$s$abcdefgh", true},
+        {"$2b$13$abcdefghijklmnopqrstuu", false},
+        {"$2b$14$abcdefghijklmnopqrstuu", true},
+        {"$2y$31$abcdefghijklmnopqrstuu", true},
+        {"$2a$xx$abcdefghijklmnopqrstuu", true},
+        {"$y$jCT$salt$hash", false}, /* N 2^15, r 32 */
+        {"$y$jDT$salt$hash", true},
+        {"$gy$jDT$salt$hash", true},
+        {"$y$jzT$salt$hash", true},
+        {"$y$j9z$salt$hash", true},
+        {"$y$j9T..$salt$hash", true}, /* with parameters that no tool writes */
+        {"$y$j9$salt$hash", true},
+        {"$7$DU..../....salt$hash", false}, /* N 2^15, r 32, p 1 */
+        {"$7$EU..../....salt$hash", true},
+        {"$7$DU....0....salt$hash", true},
+        {"$7$/zzzzzzzzzzsalt$hash", true},
+        {"$7$/U$hash", true},
+        {"$sha1$500000$abc$hash", false},
+        {"$sha1$500001$abc$hash", true},
+        {"$md5,rounds=200000$abc$$hash", false},
+        {"$md5,rounds=200001$abc$$hash", true},
+        {"$md5,x$abc$$hash", true},
+        {"$md5$abc$$hash", false},
+        {"$1$salt$hash", false},
+        {"$3$$a9f0dd57e1edab5bb55a9ac0a99c15ec", false},
+        {"abiQ6Ep3EYTHc", false},
+        {"_J9..rasm3I3.7IOQ/Rk", false},
+        {"_...2rasm3I3.7IOQ/Rk", true},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *hash = exact(cases[i].hash, strlen(cases[i].hash));
+        struct vc_str s = {.at = hash, .len = strlen(cases[i].hash)};
+        assert_case(cases[i].hash, vc_hash_form_costly(s) == cases[i].costly);
+        free(hash);
+    }
+    (void)state;
+}
+
 static void test_kinds(void **state)
 {
     static const struct {
@@ -64,7 +119,8 @@ static void test_kinds(void **state)
         {"the dear one among cheap ones", "a:*:$5$s$abcdefgh\nb:*:$5$t$abcdefgh\nc:*:" YESCRYPT "\n", "$5$ $y$j9T$ "},
         {"costs are kinds", "a:*:$6$rounds=7000$s$abcdefgh\nb:*:$6$s$abcdefgh\nc:*:$6$t$abcdefgh\n",
          "$6$rounds=7000$ $6$ "},
-        {"locked users count", "a:*:!" BCRYPT "\n", "$2b$05$ "},
+        {"locked users do not count", "a:*:!" BCRYPT "\nb:*:$1$s$abcdefgh\n", "$1$ "},
+        {"nor do costly ones", "a:*:$6$rounds=1000001$s$abcdefgh\nb:*:$1$s$abcdefgh\n", "$1$ "},
         {"DES", "a:*:abiQ6Ep3EYTHc\nb:*:*\n", "DES "},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -137,6 +193,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_costly),
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_more_kinds_than_places),
         cmocka_unit_test(test_dummy_takes_its_time),

@@ -207,7 +207,10 @@ static void look_up(struct vc_authority *a, uint16_t portal, const struct vc_msg
     struct vc_login_out out = {.drop = dropped};
     struct vc_fail fail = {0};
     struct vc_job *job = NULL;
-    if (vc_passwords_refresh(&a->passwords, &fail) != 0) { /* what was read before stays in force */
+    int read = vc_passwords_refresh(&a->passwords, &fail);
+    if (read > 0)
+        vc_authority_tell_passwords(a);
+    if (read < 0) { /* what was read before stays in force */
         struct vc_event e = vc_authority_event(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, m->LOGIN.conn, 0);
         e.fail = fail;
         vc_authority_emit(a, &e);

@@ -11,6 +11,7 @@
 static struct vc_authority authority;
 
 #define CONFIG_MAX (4U << 20)
+#define COSTLY_TOLD 64 /* lines of a password file that have an event of their own; the rest is counted */
 
 struct vc_event vc_authority_event(enum vc_event_id id, enum vc_outcome outcome, uint64_t login, uint64_t session)
 {
@@ -70,6 +71,31 @@ static void notice(struct vc_authority *a, enum vc_outcome outcome, const struct
     vc_authority_emit(a, &e);
 }
 
+void vc_authority_tell_passwords(struct vc_authority *a)
+{
+    struct vc_str rest = {.at = (const char *)a->passwords.bytes, .len = a->passwords.len}, user;
+    unsigned line = 0, n = 0;
+    struct vc_fail fail;
+    if (a->passwords.kinds.more) {
+        vc_fail_set(&fail, VC_CAUSE_HASH_KINDS, 0, "more than %d methods and costs", VC_HASH_KINDS_MAX);
+        notice(a, VC_OUTCOME_INFO, &fail);
+    }
+    while (vc_passwords_costly_next(&rest, &line, &user)) {
+        struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
+        if (n++ >= COSTLY_TOLD)
+            continue;
+        e.fail.cause = VC_CAUSE_HASH_COSTLY;
+        vc_event_text(&e, VC_FIELD_FILE, vc_str_of(a->conf.passwd_file));
+        vc_event_number(&e, VC_FIELD_LINE, line);
+        vc_event_text(&e, VC_FIELD_USER, user);
+        vc_authority_emit(a, &e);
+    }
+    if (n > COSTLY_TOLD) {
+        vc_fail_set(&fail, VC_CAUSE_HASH_COSTLY, 0, "and %u more lines of this file", n - COSTLY_TOLD);
+        notice(a, VC_OUTCOME_INFO, &fail);
+    }
+}
+
 static void take_passwords(struct vc_authority *a, int fd)
 {
     struct vc_fail fail = {0};
@@ -78,9 +104,8 @@ static void take_passwords(struct vc_authority *a, int fd)
             notice(a, VC_OUTCOME_FAILED, &fail);
         else
             a->setup_fail = fail;
-    } else if (a->passwords.kinds.more) {
-        vc_fail_set(&fail, VC_CAUSE_HASH_KINDS, 0, "more than %d methods and costs", VC_HASH_KINDS_MAX);
-        notice(a, VC_OUTCOME_INFO, &fail);
+    } else {
+        vc_authority_tell_passwords(a);
     }
 }
 

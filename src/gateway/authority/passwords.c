@@ -49,7 +49,21 @@ int vc_passwords_refresh(struct vc_passwords *p, struct vc_fail *fail)
     if (st.st_mtim.tv_sec == p->changed.tv_sec && st.st_mtim.tv_nsec == p->changed.tv_nsec &&
         (size_t)st.st_size == p->len)
         return 0;
-    return read_again(p, p->fd, fail);
+    return read_again(p, p->fd, fail) == 0 ? 1 : -1;
+}
+
+bool vc_passwords_costly_next(struct vc_str *rest, unsigned *line, struct vc_str *user)
+{
+    struct vc_ocpasswd_entry e;
+    enum vc_ocpasswd_line got;
+    while ((got = vc_ocpasswd_next(rest, &e)) != VC_OCPASSWD_END) {
+        ++*line;
+        if (got == VC_OCPASSWD_ENTRY && vc_hash_form_costly(e.hash)) {
+            *user = e.user;
+            return true;
+        }
+    }
+    return false;
 }
 
 void vc_passwords_deinit(struct vc_passwords *p)
@@ -78,8 +92,8 @@ void vc_passwords_find(const struct vc_passwords *p, struct vc_str name, struct 
     if (!out->user.known)
         return;
     out->user.locked = found.locked;
-    out->user.usable = vc_hash_form_known(found.hash);
-    if (out->user.usable)
+    out->user.usable = vc_hash_form_known(found.hash) && !vc_hash_form_costly(found.hash);
+    if (out->user.usable && !found.locked) /* of a locked one the kind may be nobody else's: as for an unknown user */
         out->hash = found.hash;
     groups = found.groups;
     while (out->user.n_groups < VC_PASSWORDS_GROUPS_MAX && vc_ocpasswd_group_next(&groups, &group))

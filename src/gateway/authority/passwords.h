@@ -28,14 +28,18 @@ struct vc_passwords {
 struct vc_passwords_user {
     struct vc_login_user user;
     struct vc_str groups[VC_PASSWORDS_GROUPS_MAX];
-    struct vc_str hash; /* the user's own; empty: there is none that a password could have */
+    struct vc_str hash; /* the user's own; empty: there is none that a password could have, or that is worth the work */
 };
 
 /** Takes over @fd and reads the file. On failure (-1 with *fail) what was read before stays in force. */
 int vc_passwords_take(struct vc_passwords *p, int fd, struct vc_fail *fail);
-/** Reads the file again if it changed. As above. */
+/** Reads the file again if it changed: 1; 0: it did not. On failure as above. */
 int vc_passwords_refresh(struct vc_passwords *p, struct vc_fail *fail);
 void vc_passwords_deinit(struct vc_passwords *p);
+
+/** Takes the next line with a costly hash off *rest (which begins as the whole file, with *line 0): its number, counted
+ * from 1, and its user. False at the end. */
+bool vc_passwords_costly_next(struct vc_str *rest, unsigned *line, struct vc_str *user);
 
 /** Looks at every line, whoever is asked for: the time says nothing. */
 void vc_passwords_find(const struct vc_passwords *p, struct vc_str name, struct vc_passwords_user *out);
