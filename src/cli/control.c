@@ -55,7 +55,7 @@ int vc_cli_connect(const char *path, char why[VC_CLI_WHY])
         (void)snprintf(why, VC_CLI_WHY, "%.200s: %s%s", path, strerror(errno),
                        errno == ENOENT || errno == ECONNREFUSED
                            ? " (the gateway does not run, or has another control socket)"
-                       : errno == EACCES ? " (only root and the gateway's own user may)"
+                       : errno == EACCES ? " (only root, and who started the gateway, may)"
                                          : "");
     } else if (refused == 0) {
         (void)snprintf(why, VC_CLI_WHY, "no gateway runs: neither %s nor %s is there (-s names another socket)",
@@ -119,7 +119,7 @@ json_t *vc_cli_answer(int fd, char why[VC_CLI_WHY])
         (void)snprintf(why, VC_CLI_WHY, "no answer from the gateway: %s", strerror(errno));
     else if (len == 0)
         (void)snprintf(why, VC_CLI_WHY,
-                       "the gateway closed the connection: only root and its own user may use the socket");
+                       "the gateway closed the connection: only root, and who started it, may use the socket");
     else if (!(doc = json_loadb(text, len, 0, NULL)))
         (void)snprintf(why, VC_CLI_WHY, "the answer is malformed: is it a gateway of another version?");
     free(text);

@@ -42,6 +42,7 @@ __attribute__((format(printf, 1, 2))) static int complain(const char *fmt, ...)
 
 struct args {
     const char *file, *groups, *user;
+    char target[PATH_MAX];
     bool delete, lock, unlock;
 };
 
@@ -281,6 +282,18 @@ static void sync_folder(const char *path)
     }
 }
 
+/* Where the name is a link, the file behind it is the one that is replaced, and the lock lies there. */
+static int path_resolve(struct args *args)
+{
+    struct stat st;
+    if (lstat(args->file, &st) != 0 || !S_ISLNK(st.st_mode))
+        return 0;
+    if (!realpath(args->file, args->target))
+        return complain("the link '%s' leads nowhere: %s; name the password file with -c", args->file, strerror(errno));
+    args->file = args->target;
+    return 0;
+}
+
 /* The new copy beside the old file is also the lock, which ocpasswd respects and sets itself. */
 static int file_change(const struct args *args, const struct vc_ocpasswd_edit *edit)
 {
@@ -375,7 +388,7 @@ int vc_cli_passwd(int argc, char **argv)
     (void)sigaddset(&block, SIGTERM);
     (void)sigaddset(&block, SIGHUP);
     (void)sigprocmask(SIG_BLOCK, &block, &old);
-    rc = file_change(&args, &edit);
+    rc = path_resolve(&args) == 0 ? file_change(&args, &edit) : 1;
     (void)sigprocmask(SIG_SETMASK, &old, NULL);
     vc_wipe(hash, sizeof(hash));
     return rc;

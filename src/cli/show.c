@@ -1,6 +1,6 @@
 #include "cli/show.h"
 
-#include "base/str.h"
+#include "base/glyph.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -61,55 +61,36 @@ json_t *vc_cli_times(const json_t *doc)
 
 /* ---- text ---- */
 
-/** Length of one character at @s and its code point; 1 and U+FFFD where it is not UTF-8. */
-static size_t decode(const unsigned char *s, uint32_t *cp)
+/** At most @max characters; where there are more, the last one that fits is an ellipsis. */
+static void put(FILE *out, const char *text, size_t max)
 {
-    size_t n = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : (s[0] & 0xf8) == 0xf0 ? 4 : 0;
-    if (n == 1) {
-        *cp = s[0];
-        return 1;
-    }
-    uint32_t v = n ? s[0] & (0x7fU >> n) : 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            n = 0;
-            break;
+    struct vc_str s = vc_str_of(text);
+    for (size_t n = 0; s.len > 0; n++) {
+        const char *at = s.at;
+        uint32_t cp = vc_glyph_take(&s);
+        if (n + 1 == max && s.len > 0) {
+            (void)fputs("\xe2\x80\xa6", out);
+            return;
         }
-        v = v << 6 | (s[i] & 0x3fU);
+        if (vc_glyph_steers(cp))
+            (void)fputc('?', out);
+        else
+            (void)fwrite(at, 1, (size_t)(s.at - at), out);
     }
-    *cp = n ? v : 0xfffd;
-    return n ? n : 1;
-}
-
-/** C0, DEL, C1; marks and overrides of direction, zero-width characters, line separators. */
-static bool steers(uint32_t cp)
-{
-    return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0xfffd || cp == 0x61c || (cp >= 0x200b && cp <= 0x200f) ||
-           (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x2069) || cp == 0xfeff;
 }
 
 void vc_cli_put(FILE *out, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
-    uint32_t cp;
-    while (*s) {
-        size_t n = decode(s, &cp);
-        if (steers(cp))
-            (void)fputc('?', out);
-        else
-            (void)fwrite(s, 1, n, out);
-        s += n;
-    }
+    put(out, text, SIZE_MAX);
 }
 
-/** Columns that it takes, one for each character. */
-static size_t width(const char *text)
+/** Columns that @put takes, one for each character. */
+static size_t width(const char *text, size_t max)
 {
-    const unsigned char *s = (const unsigned char *)text;
+    struct vc_str s = vc_str_of(text);
     size_t w = 0;
-    uint32_t cp;
-    for (; *s; w++)
-        s += decode(s, &cp);
+    for (; s.len > 0 && w < max; w++)
+        (void)vc_glyph_take(&s);
     return w;
 }
 
@@ -129,8 +110,18 @@ static const char *text_of(const json_t *object, const char *key, char buf[32])
 
 void vc_cli_show_json(FILE *out, const json_t *doc, bool terminal)
 {
-    (void)json_dumpf(doc, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER | (terminal ? JSON_ENSURE_ASCII : 0));
+    char *text = json_dumps(doc, JSON_INDENT(2) | JSON_PRESERVE_ORDER | (terminal ? JSON_ENSURE_ASCII : 0));
+    struct vc_str s = vc_str_of(text);
+    while (s.len > 0) {
+        const char *at = s.at;
+        uint32_t cp = vc_glyph_take(&s);
+        if (cp >= 0x7f && vc_glyph_steers(cp)) /* such a one stands in a text; all of them have four digits */
+            (void)fprintf(out, "\\u%04x", (unsigned)cp);
+        else
+            (void)fwrite(at, 1, (size_t)(s.at - at), out);
+    }
     (void)fputc('\n', out);
+    free(text);
 }
 
 /* ---- status ---- */
@@ -220,6 +211,12 @@ static const char *without_blanks(const char *s)
 }
 
 #define N_COLUMNS 9
+#define NAME_MAX_COLUMNS 32 /* of a user's name: a long one would make every row as wide */
+
+static size_t most(int column)
+{
+    return column == 1 ? NAME_MAX_COLUMNS : SIZE_MAX;
+}
 
 static void cells_of(const json_t *u, const char *cells[N_COLUMNS], char buf[N_COLUMNS][32])
 {
@@ -245,15 +242,15 @@ void vc_cli_show_users(FILE *out, const json_t *users)
     {
         cells_of(u, cells, buf);
         for (int k = 0; k < N_COLUMNS; k++)
-            widths[k] = width(cells[k]) > widths[k] ? width(cells[k]) : widths[k];
+            widths[k] = width(cells[k], most(k)) > widths[k] ? width(cells[k], most(k)) : widths[k];
     }
     for (size_t row = 0; row <= json_array_size(users); row++) {
         if (row > 0)
             cells_of(json_array_get(users, row - 1), cells, buf);
         for (int k = 0; k < N_COLUMNS; k++) {
             const char *cell = row > 0 ? cells[k] : names[k];
-            (void)fprintf(out, "%s%*s", k ? " " : "", (int)(widths[k] - width(cell)), "");
-            vc_cli_put(out, cell);
+            (void)fprintf(out, "%s%*s", k ? " " : "", (int)(widths[k] - width(cell, most(k))), "");
+            put(out, cell, most(k));
         }
         (void)fputc('\n', out);
     }

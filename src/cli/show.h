@@ -15,9 +15,10 @@ json_t *vc_cli_times(const json_t *doc);
 void vc_cli_put(FILE *out, const char *text);
 
 /** All of these take a document that went through vc_cli_times. */
+/** What vc_cli_put would replace comes as \uXXXX, whoever reads. @terminal: so does all beyond ASCII. */
 void vc_cli_show_json(FILE *out, const json_t *doc, bool terminal);
 void vc_cli_show_status(FILE *out, const json_t *status);
-void vc_cli_show_users(FILE *out, const json_t *users); /* a table */
+void vc_cli_show_users(FILE *out, const json_t *users); /* a table; long names are cut */
 void vc_cli_show_user(FILE *out, const json_t *users);  /* all of each */
 
 #endif

@@ -87,6 +87,10 @@ static void test_json_on_a_terminal(void **state)
     out = printed(json_program, "[\"\\u00f6\"]");
     assert_non_null(strstr(out, "\xc3\xb6"));
     free(out);
+    out = printed(json_program,
+                  "[\"\\u009b31m \\u202e\\u2066\\u200b\\u007f \\u00f6\"]"); /* nor elsewhere, and it is the same */
+    assert_string_equal(out, "[\n  \"\\u009b31m \\u202e\\u2066\\u200b\\u007f \xc3\xb6\"\n]\n");
+    free(out);
     (void)state;
 }
 
@@ -100,11 +104,11 @@ static void test_users(void **state)
                                    "{\"ID\": 8, \"Username\": \"b\", \"IPv6\": \"fd00::8\"}]");
     char *second = strchr(out, '\n') + 1, *third = strchr(second, '\n') + 1;
     assert_memory_equal(out, "      id ", 9);
-    assert_non_null(strstr(second, "a-name-that-is-longer-than-its-column"));
+    assert_non_null(strstr(second, " a-name-that-is-longer-than-its-\xe2\x80\xa6 ")); /* 32 columns */
     assert_non_null(strstr(second, " 5s  (AES-256-GCM) connected\n"));
     assert_non_null(strstr(third, "fd00::8"));
     assert_non_null(strstr(third, "(no-dtls)"));
-    assert_int_equal(second - out, third - second); /* columns are columns */
+    assert_int_equal(second - out, third - second - 2); /* columns are columns: the ellipsis has three bytes */
     free(out);
     out = printed(vc_cli_show_users, "[]");
     assert_null(strchr(strchr(out, '\n') + 1, '\n')); /* the heads of the columns, alone */

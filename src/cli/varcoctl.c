@@ -4,8 +4,10 @@
 #include "cli/control.h"
 #include "cli/passwd.h"
 #include "cli/show.h"
+#include "proto/login_gateway.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -167,6 +169,7 @@ int main(int argc, char **argv)
     const char *socket_path = NULL, *argument = NULL;
     bool json = false;
     int o;
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is a full disk: writes fail, and are told */
     if (argc > 0 && argv[0][0] != 0) {
         const char *slash = strrchr(argv[0], '/');
         self = slash ? slash + 1 : argv[0];
@@ -217,6 +220,11 @@ int main(int argc, char **argv)
             vc_cli_put(stderr, argv[i]);
         }
         (void)fprintf(stderr, "\nuse %s help to get a list of the commands\n", self);
+        return FAILED;
+    }
+    if (argument && strlen(argument) > VC_LOGIN_NAME_MAX) {
+        (void)fprintf(stderr, "%s: what stands behind '%s' is longer than the %d bytes that a user's name can have\n",
+                      self, c->words, VC_LOGIN_NAME_MAX);
         return FAILED;
     }
     return run(c, argument, socket_path, json);

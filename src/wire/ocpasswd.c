@@ -1,5 +1,6 @@
 #include "wire/ocpasswd.h"
 
+#include "base/glyph.h"
 #include "base/reader.h"
 
 /* One line of the file with its end, as it stands there. */
@@ -81,12 +82,13 @@ bool vc_ocpasswd_in_group(const struct vc_ocpasswd_entry *e, struct vc_str group
 
 static bool is_field(struct vc_str s)
 {
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = (uint8_t)s.at[i];
-        if (c < 0x20 || c == 0x7f || c == ':')
+    bool utf8 = vc_str_utf8(s);
+    while (s.len > 0) {
+        uint32_t cp = vc_glyph_take(&s);
+        if (cp == ':' || vc_glyph_steers(cp))
             return false;
     }
-    return vc_str_utf8(s);
+    return utf8;
 }
 
 int vc_ocpasswd_user_check(struct vc_str user, struct vc_fail *fail)
@@ -94,9 +96,10 @@ int vc_ocpasswd_user_check(struct vc_str user, struct vc_fail *fail)
     if (user.len == 0)
         return vc_fail_set(fail, VC_CAUSE_PASSWD_FIELD, 0, "the user name is empty");
     if (!is_field(user) || user.at[0] == '#' || vc_str_trim(user).len != user.len)
-        return vc_fail_set(fail, VC_CAUSE_PASSWD_FIELD, 0,
-                           "the user name has a colon, a control character, a blank at an end, a # in front, or is not "
-                           "UTF-8");
+        return vc_fail_set(
+            fail, VC_CAUSE_PASSWD_FIELD, 0,
+            "the user name has a colon, a control or invisible character, a blank at an end, a # in front, or is not "
+            "UTF-8");
     return 0;
 }
 
@@ -104,7 +107,7 @@ int vc_ocpasswd_groups_check(struct vc_str groups, struct vc_fail *fail)
 {
     if (!is_field(groups))
         return vc_fail_set(fail, VC_CAUSE_PASSWD_FIELD, 0,
-                           "a group name has a colon or a control character, or is not UTF-8");
+                           "a group name has a colon, a control or an invisible character, or is not UTF-8");
     return 0;
 }
 

@@ -43,7 +43,8 @@ struct vc_ocpasswd_edit {
     struct vc_str hash;   /* SET */
 };
 
-/** Whether a new user's name or list of groups can stand in a file: UTF-8 without colon and control characters; a name
+/** Whether a new user's name or list of groups can stand in a file: UTF-8 without colon and without what
+ *  steers the text beside it (base/glyph.h); a name
  *  also not empty, without "#" first and without blanks at its ends. -1 with *fail. */
 int vc_ocpasswd_user_check(struct vc_str user, struct vc_fail *fail);
 int vc_ocpasswd_groups_check(struct vc_str groups, struct vc_fail *fail);

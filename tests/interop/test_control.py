@@ -46,6 +46,16 @@ def test_show_users(start_gateway, connect, users):
     assert len(lines) == 3
 
 
+@pytest.mark.varcod_only("occtl asks")
+def test_a_name_that_nobody_can_have(start_gateway):
+    g = start_gateway()
+    for words in (("show", "user"), ("disconnect", "user"), ("show", "id")):
+        done = subprocess.run(g.namespace.command(*g.control_command(), *words, "x" * 5000), capture_output=True, text=True)
+        assert done.returncode == 1 and "longer than the 256 bytes" in done.stderr and len(done.stderr) < 200
+    done = subprocess.run(g.namespace.command(*g.control_command(), "show", "user", "x" * 256), capture_output=True, text=True)
+    assert done.returncode == 2 and "256" not in done.stderr
+
+
 def test_show_users_after_the_authority_died(start_gateway, connect):
     """What is shown of a tunnel that lives on is in the store, and its tunnel process tells the rest again."""
     g = start_gateway()

@@ -167,12 +167,39 @@ def test_where_we_differ(tmp_path):
     for args, stdin in (
         (["a:b"], b"pw\n"), (["a\nroot:*:x"], b"pw\n"), ([""], b"pw\n"), (["#ann"], b"pw\n"), ([" ann"], b"pw\n"),
         (["-g", "a:b", "ann"], b"pw\n"), (["-g", "a\nb", "ann"], b"pw\n"), (["n" * 500], b"pw\n"),
+        (["a\u202eb"], b"pw\n"), (["a\x9b31m"], b"pw\n"), (["a\u200bb"], b"pw\n"), (["-g", "\u2066", "ann"], b"pw\n"),
         (["-x", "ann"], b"pw\n"), (["ann"], b""), (["ann"], b"p\0w\n"), (["ann"], b"p" * 512 + b"\n"),
     ):
         done = run(OURS, file, *args, stdin=stdin)
         assert done.returncode == 1 and done.stderr.startswith(b"varcoctl passwd: "), (args, stdin)
         assert file.read_bytes() == before and sorted(p.name for p in tmp_path.iterdir()) == ["ocpasswd"]
     assert b"note: there is no user" in run(OURS, file, "-d", "nobody").stderr
+
+
+def test_a_link_stays_a_link(tmp_path):
+    """ocpasswd puts a file in its place, and what the link led to is as it was."""
+    (tmp_path / "there").mkdir()
+    file, link = tmp_path / "there" / "users", tmp_path / "ocpasswd"
+    file.write_text(OLD)
+    link.symlink_to("there/users")
+    assert run(OURS, link, "zoe", stdin=b"pw\n").returncode == 0
+    assert link.is_symlink() and normal(file.read_text()) == OLD + "zoe:*:HASH\n"
+    lock = tmp_path / "there" / "users.tmp"
+    lock.write_text("")
+    assert b"is locked" in run(OURS, link, "-l", "zoe").stderr
+    lock.unlink()
+    file.unlink()
+    done = run(OURS, link, "zoe", stdin=b"pw\n")
+    assert done.returncode == 1 and b"leads nowhere" in done.stderr
+    assert link.is_symlink() and not list(file.parent.iterdir())
+
+
+def test_a_limit_on_file_sizes(tmp_path):
+    file = tmp_path / "ocpasswd"
+    file.write_text(OLD)
+    done = run(["prlimit", "--fsize=8", "--", *OURS], file, "ann", stdin=b"pw\n")
+    assert done.returncode == 1 and b"File too large" in done.stderr
+    assert file.read_text() == OLD and list(tmp_path.iterdir()) == [file]
 
 
 def test_odd_files(tmp_path):
