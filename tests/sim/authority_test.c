@@ -122,6 +122,35 @@ static void test_many_kinds_of_hashes_are_told(void **state)
     (void)state;
 }
 
+/* Of a locked user and of one with a costly hash the work is that of an unknown one: theirs may be of a kind of its
+ * own.
+ */
+static void test_unusable_hashes_are_not_computed(void **state)
+{
+    char path[128];
+    rig_open(&rig, "");
+    (void)snprintf(path, sizeof(path), "%s/passwd", rig.dir);
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    (void)fputs("alice:*:$5$salt$KxCq1DYUCTb3tKzKQpX0jvMnJhOeP1ZQwWnHZ8rJ4S3\n"
+                "locked:*:!$5$rounds=9000$salt$KxCq1DYUCTb3tKzKQpX0jvMnJhOeP1ZQwWnHZ8rJ4S3\n"
+                "costly:*:$5$rounds=1000001$salt$KxCq1DYUCTb3tKzKQpX0jvMnJhOeP1ZQwWnHZ8rJ4S3\n",
+                f);
+    assert_int_equal(fclose(f), 0);
+    rig_start(&rig);
+    rig_event(&rig, VC_EVENT_PROCESS_NOTICE, VC_CAUSE_HASH_COSTLY);
+    static const char *const users[] = {"nobody", "locked", "costly"};
+    char hashes[3][512];
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t job = rig_answer(&rig, 64 + i, rig_init(&rig, 64 + i), users[i], "pw", hashes[i]);
+        rig_verdict(&rig, job, false);
+        (void)rig_next(&rig, rig.portal, VC_IPC_FORM);
+        assert_string_equal(rig.work, "$5$");
+        assert_string_equal(hashes[i], hashes[0]);
+    }
+    (void)state;
+}
+
 static void test_three_tries(void **state)
 {
     uint64_t handle;
@@ -804,6 +833,7 @@ int main(void)
         T(test_refused),
         T(test_dummy_is_nobodys_hash),
         T(test_many_kinds_of_hashes_are_told),
+        T(test_unusable_hashes_are_not_computed),
         T(test_three_tries),
         T(test_verifier_dies),
         T(test_queue_is_bounded),
