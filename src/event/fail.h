@@ -41,6 +41,8 @@ enum vc_next {
     X(NO_OFFLOAD,          PROCESS,  NONE,      "the kernel lacks an offload: packets cost more here, nothing else changes") \
     X(NO_FORWARDING,       PROCESS,  NONE,      "IP forwarding is off: packets reach this host only; set the sysctl, or nat = true for IPv4") \
     X(NO_DTLS,             PROCESS,  NONE,      "no udp-port in the configuration: clients get no DTLS and stay on TLS") \
+    X(SIGNAL_NOT_SERVED,   PROCESS,  NONE,      "this signal does nothing yet: the gateway goes on as it was; SIGTERM stops it") \
+    X(CHILD_SILENT,        PROCESS,  REPORT,    "one of our processes did not answer in time: it was killed") \
     X(CONTROL_REFUSED,     PROCESS,  STOP,      "only root, and who started the gateway, may use the control socket") \
     X(HASH_KINDS,          PROCESS,  NONE,      "the password file has hashes of many kinds: the time of an answer may tell who exists; set old passwords anew") \
     X(HASH_COSTLY,         PROCESS,  NONE,      "this password hash takes too long to check, so the user cannot log in: set the password again with varcoctl passwd") \

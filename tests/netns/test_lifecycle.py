@@ -78,6 +78,60 @@ def test_a_process_that_dies_while_the_gateway_stops_is_told(stopping):
     assert g.events("process.ended", process="authority", outcome="failed", cause="child-died")
 
 
+@pytest.fixture
+def other_nft(tmp_path):
+    """Puts a script in the place of nft."""
+    script, nft = tmp_path / "nft", os.path.realpath("/usr/sbin/nft")
+    mounted = []
+
+    def put(text):
+        script.write_text(f"#!/bin/sh\n{text}\n")
+        script.chmod(0o755)
+        netns.run("mount", "--bind", str(script), nft)
+        mounted.append(nft)
+
+    yield put
+    for path in mounted:
+        netns.run("umount", path)
+
+
+@pytest.mark.parametrize("text, reason", [
+    ("exit 0", "nft (is the package"),
+    ("exec sleep 1000", "nft did not answer"),
+    ("trap '' TERM; while :; do sleep 1; done", "nft did not answer"),
+])
+def test_an_nft_that_does_not_answer_stops_the_start(start_gateway, other_nft, text, reason):
+    g = start_gateway(nat="true", start=False)
+    before = traces(g)
+    other_nft(text)
+    code, told = g.try_to_start()
+    assert code == 1 and reason in told, told
+    assert sorted(g.namespace.links()) == before["links"]
+
+
+def test_a_stopped_nft_does_not_hold_up_the_end(start_gateway):
+    g = start_gateway(nat="true")
+    os.kill(next(p for p in g.processes() if proc.name(p) == "nft"), signal.SIGSTOP)
+    assert g.stop() == 0
+    assert "varco" not in g.namespace.run("nft", "list", "tables")
+
+
+def test_a_gateway_serves_while_nft_does_not_answer(start_gateway, other_nft):
+    """The table is made again beside the rest: a killed portal is replaced meanwhile, and the gateway ends in order."""
+    g = start_gateway(nat="true")
+    g.expected_causes.add("child-died")
+    pid = next(p for p in g.processes() if proc.name(p) == "nft")
+    portal = g.events("process.started", process="portal")[0]
+    other_nft("trap '' TERM; while :; do sleep 1; done")
+    os.kill(pid, signal.SIGKILL)
+    g.wait_event("process.ended", process="nft", pid=pid)
+    os.kill(portal["pid"], signal.SIGKILL)
+    until(lambda: len(g.events("process.started", process="portal", count=portal["count"])) == 2, "a new portal")
+    assert not g.events("process.notice", process="nft")
+    g.wait_event("process.notice", process="nft", cause="child-silent")
+    assert g.stop() == 0
+
+
 def test_a_start_that_fails_half_way_ends_at_once(start_gateway, users):
     """Whoever runs already is told to stop, not killed after the 5 s that it has for that. What is found at first and not
     when the authority needs it: a name that changes its meaning when the daemon goes to /."""

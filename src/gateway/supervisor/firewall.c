@@ -61,15 +61,11 @@ static void tell_off(struct vc_gateway *g, int version, const char *sysctl)
     vc_gateway_notice(g, VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, &why);
 }
 
-static int make_table(struct vc_gateway *g, struct vc_fail *fail)
-{
-    return vc_nft_masquerade(&g->firewall.nft, g->device, &g->conf.ipv4_network, &g->conf.ipv6_network, fail);
-}
-
 int vc_firewall_open(struct vc_gateway *g, struct vc_fail *fail)
 {
     bool v4 = g->conf.ipv4_network.ip.family == VC_FAMILY_V4, v6 = g->conf.ipv6_network.ip.family == VC_FAMILY_V6;
-    if (g->conf.nat && make_table(g, fail) != 0)
+    if (g->conf.nat &&
+        vc_nft_masquerade(&g->firewall.nft, g->device, &g->conf.ipv4_network, &g->conf.ipv6_network, fail) != 0)
         return -1;
     if (g->conf.nat && v4 && switch_forwarding_on(&g->firewall, fail) != 0)
         return -1;
@@ -104,9 +100,37 @@ void vc_firewall_reap(struct vc_gateway *g)
     g->firewall.again_ns = 1; /* at once */
 }
 
+/** The outcome of an attempt. */
+static void attempted(struct vc_gateway *g, int r, const struct vc_fail *fail)
+{
+    struct vc_firewall *f = &g->firewall;
+    f->again_ns = 0;
+    if (r == VC_NFT_MADE) {
+        f->n_failed = 0;
+        tell(g, VC_EVENT_PROCESS_STARTED, f->nft.pid, fail);
+        return;
+    }
+    f->again_ns = vc_clock_mono_ns() + (1000000000ULL << (f->n_failed < 5 ? f->n_failed++ : 5)); /* 1, 2, ... 32 s */
+    tell(g, VC_EVENT_PROCESS_NOTICE, 0, fail);
+}
+
+static void on_answer(struct vc_watch *w, bool readable, bool writable)
+{
+    struct vc_gateway *g = w->owner;
+    struct vc_fail fail = {0};
+    (void)readable;
+    (void)writable;
+    vc_watch_stop(w); /* before it is closed */
+    int r = vc_nft_read(&g->firewall.nft, &fail);
+    if (r == VC_NFT_WAIT)
+        vc_watch_start(w, &g->loop, g->firewall.nft.from, true, false, on_answer, g);
+    else
+        attempted(g, r, &fail);
+}
+
 uint64_t vc_firewall_due(const struct vc_firewall *f)
 {
-    return f->again_ns ? f->again_ns : UINT64_MAX;
+    return f->answer.loop ? f->answer_by_ns : f->again_ns ? f->again_ns : UINT64_MAX;
 }
 
 void vc_firewall_tick(struct vc_gateway *g, uint64_t now_ns)
@@ -115,18 +139,20 @@ void vc_firewall_tick(struct vc_gateway *g, uint64_t now_ns)
     struct vc_fail fail = {0};
     if (now_ns < vc_firewall_due(f))
         return;
-    if (make_table(g, &fail) == 0) {
-        f->again_ns = 0;
-        f->n_failed = 0;
-        tell(g, VC_EVENT_PROCESS_STARTED, f->nft.pid, &fail);
-        return;
+    if (f->answer.loop) {
+        vc_watch_stop(&f->answer);
+        attempted(g, vc_nft_late(&f->nft, &fail), &fail);
+    } else if (vc_nft_begin(&f->nft, g->device, &g->conf.ipv4_network, &g->conf.ipv6_network, &fail) != 0) {
+        attempted(g, -1, &fail);
+    } else {
+        f->answer_by_ns = now_ns + VC_NFT_ANSWER_S * 1000000000ULL;
+        vc_watch_start(&f->answer, &g->loop, f->nft.from, true, false, on_answer, g);
     }
-    f->again_ns = now_ns + (1000000000ULL << (f->n_failed < 5 ? f->n_failed++ : 5)); /* 1 s, 2 s, ... 32 s */
-    tell(g, VC_EVENT_PROCESS_NOTICE, 0, &fail);
 }
 
 void vc_firewall_close(struct vc_firewall *f)
 {
+    vc_watch_stop(&f->answer);
     vc_nft_end(&f->nft);
     while (f->n_forwarding > 0)
         (void)put(f->forwarding[--f->n_forwarding], "0");

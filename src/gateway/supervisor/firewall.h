@@ -1,6 +1,7 @@
 #ifndef VC_GATEWAY_SUPERVISOR_FIREWALL_H
 #define VC_GATEWAY_SUPERVISOR_FIREWALL_H
 
+#include "sys/loop.h"
 #include "sys/nft.h"
 
 #include <net/if.h>
@@ -11,6 +12,8 @@ struct vc_gateway;
 /** What `nat = true` changes on the host: a table of ours, and IPv4 forwarding. */
 struct vc_firewall {
     struct vc_nft nft;
+    struct vc_watch answer; /* of nft, while the table is made again */
+    uint64_t answer_by_ns;
     uint64_t again_ns;               /* 0, or when to make the table again */
     unsigned n_failed;               /* attempts in a row */
     char (*forwarding)[IF_NAMESIZE]; /* interfaces where we switched it on, to be switched back */
