@@ -34,6 +34,8 @@
     X(PEER,           SUPERVISOR, ANY,        1,   64,      ALWAYS) \
     X(START,          SUPERVISOR, ANY,        0,   16,      AT_START) \
     X(STOP,           SUPERVISOR, ANY,        0,   16,      ALWAYS) \
+    X(PING,           SUPERVISOR, ANY,        0,   16,      ALWAYS) \
+    X(PONG,           ANY,        SUPERVISOR, 0,   16,      ANSWER) \
     X(READY,          ANY,        SUPERVISOR, 0,   16,      ANSWER) \
     X(EVENT,          ANY,        SUPERVISOR, 0,   4096,    ALWAYS) \
     X(PRIVATE_KEY,    SUPERVISOR, SIGNER,     0,   33000,   AT_START) \
@@ -84,6 +86,7 @@
 /** Which question an answer is to. */
 #define VC_IPC_ANSWERS(X) \
     X(READY,      START) \
+    X(PONG,       PING) \
     X(SIGNED,     SIGN) \
     X(FORM,       LOGIN) \
     X(SUCCESS,    LOGIN) \
@@ -100,6 +103,8 @@
 #define VC_MSG_START(F)
 #define VC_MSG_STOP(F)
 #define VC_MSG_READY(F)
+#define VC_MSG_PING(F)
+#define VC_MSG_PONG(F)
 #define VC_MSG_EVENT(F) F(BYTES, event, 4000)                       /* vc_event_pack */
 #define VC_MSG_STORY(F) F(BYTES, event, 4000)                       /* an event on its way to `varcoctl events` */
 #define VC_MSG_PRIVATE_KEY(F) F(U16, number, 0) F(SECRET, pem, 32768)

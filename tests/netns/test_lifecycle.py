@@ -78,6 +78,70 @@ def test_a_process_that_dies_while_the_gateway_stops_is_told(stopping):
     assert g.events("process.ended", process="authority", outcome="failed", cause="child-died")
 
 
+def test_a_process_that_hangs_does_not_keep_the_others_from_an_orderly_end(start_gateway):
+    """It is killed when its time is over, alone, and that is told; the authority is stopped behind it."""
+    g = start_gateway(tunnel_processes=2)
+    hung = g.events("process.started", process="tunnel")[0]["pid"]
+    os.kill(hung, signal.SIGSTOP)
+    g.process.send_signal(signal.SIGTERM)
+    assert g.process.wait(15) == 0
+    ended = {e["pid"]: e for e in g.events("process.ended")}
+    assert (ended[hung]["outcome"], ended[hung].get("cause")) == ("failed", "child-silent")
+    assert {e["outcome"] for pid, e in ended.items() if pid != hung} == {"ok"}
+    authority = g.events("process.started", process="authority")[0]["pid"]
+    assert list(ended).index(authority) > list(ended).index(hung)
+
+
+@pytest.mark.core
+def test_whoever_ignores_sigchld_starts_a_gateway_like_any_other(start_gateway):
+    """env --ignore-signal=CHLD; a mask that blocks all is no better."""
+    g = start_gateway(start=False)
+    g.expected_causes.add("child-died")
+    command = g.command()
+    g.command = lambda: ["env", "--ignore-signal=CHLD", "--block-signal", *command]
+    g.start()
+    portal = g.events("process.started", process="portal")[0]["pid"]
+    os.kill(portal, signal.SIGKILL)
+    g.wait_event("process.ended", pid=portal)
+    assert g.stop() == 0
+
+
+def test_signals_that_are_not_served_are_told(start_gateway, connect):
+    g = start_gateway()
+    c = connect(g)
+    for name in ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM"):
+        g.process.send_signal(getattr(signal, name))
+        until(lambda n=name: any(n in e.get("detail", "") for e in g.events("process.notice", cause="signal-not-served")),
+              f"{name} is told")
+    assert len(g.events("process.notice", cause="signal-not-served")) == 4
+    assert ping(c.host, netns.BEHIND4) == 0
+    g.process.send_signal(signal.SIGQUIT)
+    assert g.process.wait(15) == 0
+    assert g.events("process.gateway-stopping") and not Path(g.socket).exists()
+
+
+def test_sigterm_at_any_moment_of_the_start(start_gateway):
+    """From before there is a control socket until it serves: an end in order, and nothing is left."""
+    g = start_gateway(start=False, nat="true")
+    before = traces(g)
+
+    def stop_when(condition, what):
+        g.start(wait=False)
+        until(condition, what)
+        g.process.send_signal(signal.SIGTERM)
+        assert g.process.wait(15) == 0
+        assert traces(g) == before and proc.session(g.process.pid) == []
+
+    def holds():
+        return int(proc.status(g.process.pid)["SigBlk"], 16) >> (signal.SIGTERM - 1) & 1
+
+    for condition, what in ((holds, "it takes signals"), (lambda: Path(g.socket).exists(), "its control socket"),
+                            (lambda: "vpns0" in g.namespace.links(), "its device"),
+                            (lambda: g.events("process.started"), "a process")):
+        g.log.path.write_text("")
+        stop_when(condition, what)
+
+
 @pytest.fixture
 def other_nft(tmp_path):
     """Puts a script in the place of nft."""
@@ -133,7 +197,7 @@ def test_a_gateway_serves_while_nft_does_not_answer(start_gateway, other_nft):
 
 
 def test_a_start_that_fails_half_way_ends_at_once(start_gateway, users):
-    """Whoever runs already is told to stop, not killed after the 5 s that it has for that. What is found at first and not
+    """Whoever runs already is told to stop, not killed after the time that it has for that. What is found at first and not
     when the authority needs it: a name that changes its meaning when the daemon goes to /."""
     g = start_gateway(start=False, auth=f"plain[passwd=/proc/self/cwd/{users.path.name}]")
     argv = ["-e" if a == "-f" else a for a in g.command()]
@@ -486,17 +550,3 @@ def test_fds_and_memory_come_back(start_gateway, connect):
     for _ in range(10):
         once()
     until(lambda: fds() == before, "the fds are back where they were")
-
-
-def test_a_limit_on_file_sizes_is_told(start_gateway):
-    """Not a death by SIGXFSZ."""
-    g = start_gateway(start=False)
-    done = subprocess.run(g.namespace.command("prlimit", "--fsize=0", "--", *g.command()), stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | gateway.SANITIZERS,
-                          cwd="/", timeout=30)
-    assert done.returncode == 1 and "File too large" in done.stdout, done.stdout
-
-
-def test_an_empty_file_name_is_told():
-    done = subprocess.run([gateway.build_folder() / "varcod", "-t", "-c", ""], capture_output=True, text=True)
-    assert done.returncode == 1 and "the file name behind -c is empty" in done.stderr

@@ -247,6 +247,21 @@ def test_a_killed_process_is_replaced(gateway, name, connect):
     client.logout()
 
 
+def test_a_process_that_stops_answering_is_replaced(start_gateway, connect):
+    """SIGSTOP of one of each kind, all at a time: each is killed, that is told, and its successor serves."""
+    g = start_gateway(portal_processes=2, tunnel_processes=2)
+    stopped = [min(pids) for name, pids in by_name(g).items() if name.startswith("varco-")]
+    assert len(stopped) == 5
+    had = {p: g.events("process.started", pid=p)[0] for p in stopped}
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    for pid, e in had.items():
+        g.wait_event("process.ended", pid=pid, outcome="failed", cause="child-silent", seconds=60)
+        until(lambda e=e: len(g.events("process.started", process=e["process"], count=e["count"])) > 1, "its successor")
+    assert len(g.events("process.ended")) == len(stopped)
+    connect(g).logout()
+
+
 def test_login_numbers_do_not_come_again(start_gateway):
     """A portal that was started again counts on: a number names one attempt."""
     gateway = start_gateway(portal_processes=1)

@@ -69,6 +69,11 @@ static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
         (void)vc_port_send(&c->supervisor, &ready, -1);
         break;
     }
+    case VC_IPC_PING: {
+        const struct vc_msg pong = {.type = VC_IPC_PONG};
+        (void)vc_port_send(&c->supervisor, &pong, -1);
+        break;
+    }
     case VC_IPC_STOP:
         c->stopped = true;
         if (c->ops->stop)

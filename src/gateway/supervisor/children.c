@@ -18,6 +18,8 @@ static const struct {
 };
 
 #define LEAVE_S 15 /* a process that was succeeded ends sooner by itself */
+#define BEAT_S 5   /* each is asked so often whether it answers */
+#define BEATS 3    /* looks without an answer: then it is replaced */
 
 int vc_children_init(struct vc_children *cs, struct vc_loop *loop, const struct vc_children_ops *ops, void *owner,
                      struct vc_fail *fail)
@@ -112,9 +114,14 @@ static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
     struct vc_child_process *c = vc_children_find(cs, p->peer, p->index);
     if (m->type == VC_IPC_READY && !c->ready) {
         c->ready = true;
+        c->beat_ns = vc_clock_mono_ns() + BEAT_S * 1000000000ULL;
         cs->ops->ready(cs->owner, c);
         if (c->replaces)
             take_over(c);
+        return;
+    }
+    if (m->type == VC_IPC_PONG) {
+        c->n_silent = 0;
         return;
     }
     if (m->type == VC_IPC_RENEW) {
@@ -183,6 +190,7 @@ static int spawn(struct vc_children *cs, struct vc_child_process *c, struct vc_f
     c->teller = (struct vc_teller){.role = c->role, .index = c->index, .pid = pid};
     c->ready = c->told_stop = c->killed = c->asks = c->leaving = false;
     c->restart_ns = 0;
+    c->silent_s = c->n_silent = 0;
     c->started_ns = vc_clock_mono_ns();
     vc_port_open(&c->port, cs->loop, pair[0], VC_ROLE_SUPERVISOR, c->role, c->index, on_message, on_lost, cs);
     return cs->ops->setup(cs->owner, c, fail);
@@ -268,6 +276,26 @@ void vc_children_reap(struct vc_children *cs)
     }
 }
 
+/** Looks are counted, not seconds: where all of us were stopped for a while (a suspended host, a frozen group) it has
+ *  answered before the next ones. */
+static void beat(struct vc_child_process *c, uint64_t now_ns)
+{
+    const struct vc_msg ping = {.type = VC_IPC_PING};
+    c->beat_ns = now_ns + BEAT_S * 1000000000ULL;
+    if (c->n_silent == BEATS) {
+        c->silent_s = BEATS * BEAT_S;
+        kill_it(c);
+        return;
+    }
+    if (c->n_silent++ == 0)
+        (void)vc_port_send(&c->port, &ping, -1);
+}
+
+static bool beats(const struct vc_child_process *c)
+{
+    return c->pid > 0 && c->ready && !c->killed;
+}
+
 uint64_t vc_children_due(const struct vc_children *cs)
 {
     uint64_t due = UINT64_MAX;
@@ -277,6 +305,8 @@ uint64_t vc_children_due(const struct vc_children *cs)
             due = c->restart_ns;
         if (c->leaving && !c->killed && c->leave_by_ns < due)
             due = c->leave_by_ns;
+        if (beats(c) && !cs->stopping && c->beat_ns < due)
+            due = c->beat_ns;
     }
     return due;
 }
@@ -290,6 +320,8 @@ void vc_children_tick(struct vc_children *cs, uint64_t now_ns)
         struct vc_child_process *c = &cs->all[i];
         if (c->leaving && !c->killed && c->leave_by_ns <= now_ns)
             kill_it(c);
+        if (beats(c) && c->beat_ns <= now_ns)
+            beat(c, now_ns);
         if (c->restart_ns == 0 || c->restart_ns > now_ns)
             continue;
         if (spawn(cs, c, &fail) != 0 || wire(cs, c, cs->n, &fail) != 0) {
@@ -331,14 +363,17 @@ unsigned vc_children_alive(const struct vc_children *cs, enum vc_role role)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < cs->n; i++)
-        n += cs->all[i].pid > 0 && (role == VC_ROLE_ANY || cs->all[i].role == role);
+        n += cs->all[i].pid > 0 && cs->all[i].role == role;
     return n;
 }
 
-void vc_children_kill(struct vc_children *cs)
+void vc_children_kill(struct vc_children *cs, enum vc_role role, unsigned had_s)
 {
     for (unsigned i = 0; i < cs->n; i++) {
-        if (cs->all[i].pid > 0)
-            kill_it(&cs->all[i]);
+        struct vc_child_process *c = &cs->all[i];
+        if (c->role != role || c->pid <= 0 || c->killed)
+            continue;
+        c->silent_s = had_s;
+        kill_it(c);
     }
 }

@@ -27,7 +27,10 @@ struct vc_children {
         struct vc_teller teller;
         bool ready;
         bool told_stop;
-        bool killed; /* by us, for a reason that was told */
+        bool killed;       /* by us, for a reason that was told */
+        unsigned silent_s; /* 0, or how long it had, and was killed then */
+        uint64_t beat_ns;  /* when it is asked again whether it answers */
+        unsigned n_silent; /* such looks without an answer */
         uint64_t started_ns;
         uint64_t restart_ns; /* 0, or when to start it again */
         bool spare;          /* not wanted now: room for a successor of one of its role */
@@ -71,8 +74,8 @@ bool vc_children_all_ready(const struct vc_children *cs);
 struct vc_child_process *vc_children_find(struct vc_children *cs, enum vc_role role, uint16_t index);
 /** Tells those of @role to stop: each once. */
 void vc_children_tell_stop(struct vc_children *cs, enum vc_role role);
-unsigned vc_children_alive(const struct vc_children *cs, enum vc_role role); /* VC_ROLE_ANY: all */
-/** Kills those that are left. */
-void vc_children_kill(struct vc_children *cs);
+unsigned vc_children_alive(const struct vc_children *cs, enum vc_role role);
+/** Kills those of @role that are left: they had @had_s to end. */
+void vc_children_kill(struct vc_children *cs, enum vc_role role, unsigned had_s);
 
 #endif

@@ -51,8 +51,10 @@ struct vc_gateway {
     struct vc_children children;
     uint64_t portal_lives; /* portals started so far */
     bool told_up, story, stopping;
+    bool asked_to_stop;  /* by a signal: its end is in order, even before it was up */
     uint64_t story_lost; /* events that the authority did not take */
-    uint64_t stop_by_ns;
+    unsigned stop_step;
+    uint64_t stop_by_ns;   /* of this step; 0: it has not begun */
     uint64_t passwords_ns; /* when to look at the password file again */
     dev_t passwords_dev;   /* the one that the authority has */
     ino_t passwords_ino;

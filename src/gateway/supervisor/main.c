@@ -1,6 +1,7 @@
 /* varcod: the supervisor. Reads the configuration, opens what only root may open, starts the other processes and
  * watches them. It parses nothing that comes from the network. */
 #include "gateway/supervisor/gateway.h"
+#include "gateway/supervisor/signals.h"
 
 #include <signal.h>
 #include <errno.h>
@@ -34,6 +35,7 @@ static int daemonize(struct vc_gateway *g, bool keep_dir)
     }
     if (pid > 0) {
         (void)close(ready[1]);
+        vc_signals_release(); /* to be interrupted: the daemon goes on */
         return read(ready[0], &c, 1) == 1 ? 0 : 1;
     }
     (void)close(ready[0]);
@@ -64,6 +66,8 @@ int main(int argc, char **argv)
     int r = vc_options_read(&options, argc, argv);
     if (r != 0)
         return r - 1;
+    if (!options.test)
+        vc_signals_hold();
     g->options = &options;
     g->log = (struct vc_log){.to_stderr = options.log_stderr || options.test, .level = 2};
     g->place = (struct vc_place)VC_PLACE_NONE;

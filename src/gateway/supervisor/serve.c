@@ -1,5 +1,6 @@
 /* The supervisor at work: gives every process what it needs, renders their events, starts what died, stops in order. */
 #include "gateway/supervisor/gateway.h"
+#include "gateway/supervisor/signals.h"
 
 #include "gateway/common/child.h"
 
@@ -20,7 +21,7 @@
 #define PASSWORDS_NS 5000000000ULL  /* between two looks at the password file, beside inotify */
 #define PORTAL_LOGINS 1000U         /* and a little more for some, so that not all are renewed at the same time */
 #define LOGINS_A_LIFE 1000000000ULL /* login numbers: no two portals give the same, whoever they succeed */
-#define STOP_S 5                    /* clients are told, processes end; then they are killed */
+#define STOP_S 4                    /* that each step of the stop has; who is not done then is killed */
 
 /** On its way to whoever runs `varcoctl events`. False: it is lost. */
 static bool tell_story(struct vc_gateway *g, const struct vc_event *e)
@@ -295,13 +296,9 @@ static void begin_stop(struct vc_gateway *g)
     struct vc_event e = vc_event_of(VC_EVENT_GATEWAY_STOPPING, VC_OUTCOME_OK, 0, 0);
     vc_gateway_emit(g, &e);
     g->stopping = g->children.stopping = true;
-    g->stop_by_ns = vc_clock_mono_ns() + STOP_S * 1000000000ULL;
     if (g->listener >= 0)
         (void)close(g->listener);
     g->listener = -1;
-    /* clients first; the authority hears of it from the tunnel processes and ends last */
-    vc_children_tell_stop(&g->children, VC_ROLE_PORTAL);
-    vc_children_tell_stop(&g->children, VC_ROLE_TUNNEL);
 }
 
 /** Ends a process on the authority's word; that it died brings its successor. */
@@ -418,7 +415,7 @@ static bool in_order(const struct vc_gateway *g, const struct vc_child_process *
 {
     if (WIFEXITED(status))
         return (c->leaving && WEXITSTATUS(status) == VC_CHILD_RENEWED) || (g->stopping && WEXITSTATUS(status) == 0);
-    return c->killed && WTERMSIG(status) == SIGKILL;
+    return c->killed && c->silent_s == 0 && WTERMSIG(status) == SIGKILL;
 }
 
 static void failed(void *owner, struct vc_child_process *c, const struct vc_fail *why)
@@ -439,14 +436,17 @@ static void ended(void *owner, struct vc_child_process *c, int status)
     vc_event_text(&e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(c->role)));
     vc_event_number(&e, VC_FIELD_COUNT, c->index);
     vc_event_number(&e, VC_FIELD_PID, (uint64_t)c->pid);
-    if (c->killed && g->stopping)
-        vc_event_number(&e, VC_FIELD_SECONDS, STOP_S); /* that it had, and took */
+    if (c->silent_s > 0)
+        vc_event_number(&e, VC_FIELD_SECONDS, c->silent_s); /* that it had, and took */
     if (c->role == VC_ROLE_AUTHORITY)
         g->story = false;          /* who followed the events is gone with it */
     if (c->role == VC_ROLE_PORTAL) /* its connections ended with it */
         vc_slots_forget(g->slots, c->index);
     if (!good) {
-        if (WIFSIGNALED(status))
+        if (c->silent_s > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+            vc_fail_set(&e.fail, VC_CAUSE_CHILD_SILENT, 0, "%s for %u s",
+                        c->told_stop ? "told to stop, it went on" : "it gave no answer", c->silent_s);
+        else if (WIFSIGNALED(status))
             vc_fail_set(&e.fail, VC_CAUSE_CHILD_DIED, 0, "signal %d", WTERMSIG(status));
         else
             vc_fail_set(&e.fail, VC_CAUSE_CHILD_DIED, 0, "exit status %d", WEXITSTATUS(status));
@@ -454,6 +454,15 @@ static void ended(void *owner, struct vc_child_process *c, int status)
             begin_stop(g);
     }
     vc_gateway_emit(g, &e);
+}
+
+/** Live sessions go on. */
+static void tell_unserved(struct vc_gateway *g, int number)
+{
+    struct vc_fail why;
+    vc_fail_set(&why, VC_CAUSE_SIGNAL_NOT_SERVED, 0, "SIG%s%s", sigabbrev_np(number),
+                number == SIGHUP ? ": the configuration is read at the start alone" : "");
+    vc_gateway_notice(g, VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, &why);
 }
 
 static void on_signal(struct vc_watch *w, bool readable, bool writable)
@@ -470,9 +479,12 @@ static void on_signal(struct vc_watch *w, bool readable, bool writable)
             break;
         case SIGTERM:
         case SIGINT:
+        case SIGQUIT:
+            g->asked_to_stop |= !g->stopping;
             begin_stop(g);
             break;
-        default: /* SIGHUP: nothing is reread yet; live sessions go on */
+        default:
+            tell_unserved(g, (int)info.ssi_signo);
             break;
         }
     }
@@ -489,6 +501,32 @@ static uint64_t due(void *owner)
     return first;
 }
 
+/** Clients first; then the authority, which hears of them from the tunnel processes; then who only serves others. Who
+ *  hangs is killed alone, and costs the next ones nothing. */
+static void stop_step(struct vc_gateway *g, uint64_t now_ns)
+{
+    static const enum vc_role steps[][2] = {
+        {VC_ROLE_PORTAL, VC_ROLE_TUNNEL}, {VC_ROLE_AUTHORITY, VC_ROLE_AUTHORITY}, {VC_ROLE_VERIFIER, VC_ROLE_SIGNER}};
+    for (; g->stop_step < sizeof(steps) / sizeof(steps[0]); g->stop_step++) {
+        const enum vc_role *who = steps[g->stop_step];
+        bool late = g->stop_by_ns != 0 && now_ns >= g->stop_by_ns;
+        if (g->stop_by_ns == 0)
+            g->stop_by_ns = now_ns + STOP_S * 1000000000ULL;
+        for (int i = 0; i < 2; i++) {
+            if (late)
+                vc_children_kill(&g->children, who[i], STOP_S);
+            else
+                vc_children_tell_stop(&g->children, who[i]);
+        }
+        if (late)
+            g->stop_by_ns = UINT64_MAX;
+        if (vc_children_alive(&g->children, who[0]) + vc_children_alive(&g->children, who[1]) > 0)
+            return;
+        g->stop_by_ns = 0;
+    }
+    vc_loop_stop(&g->loop);
+}
+
 static void tick(void *owner, uint64_t now_ns)
 {
     struct vc_gateway *g = owner;
@@ -500,19 +538,7 @@ static void tick(void *owner, uint64_t now_ns)
         vc_firewall_tick(g, now_ns);
         return;
     }
-    if (now_ns >= g->stop_by_ns)
-        vc_children_kill(&g->children);
-    if (vc_children_alive(&g->children, VC_ROLE_TUNNEL) + vc_children_alive(&g->children, VC_ROLE_PORTAL) > 0)
-        return;
-    if (vc_children_alive(&g->children, VC_ROLE_ANY) == 0) {
-        vc_loop_stop(&g->loop);
-        return;
-    }
-    vc_children_tell_stop(&g->children, VC_ROLE_AUTHORITY);
-    if (vc_children_alive(&g->children, VC_ROLE_AUTHORITY) == 0) {
-        vc_children_tell_stop(&g->children, VC_ROLE_VERIFIER);
-        vc_children_tell_stop(&g->children, VC_ROLE_SIGNER);
-    }
+    stop_step(g, now_ns);
 }
 
 static const struct vc_children_ops children_ops = {
@@ -522,15 +548,7 @@ int vc_gateway_serve(struct vc_gateway *g)
 {
     struct vc_fail fail = {0};
     struct vc_watch signals = {0}, folder = {0};
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGCHLD);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGHUP);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-    int sfd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    int sfd = vc_signals_open();
     int status = 0;
     if (sfd < 0 || vc_loop_init(&g->loop) != 0) {
         vc_fail_set(&fail, VC_CAUSE_SYSTEM, errno, "event loop");
@@ -550,7 +568,7 @@ int vc_gateway_serve(struct vc_gateway *g)
     const struct vc_loop_owner who = {.due = due, .tick = tick, .owner = g};
     vc_loop_run(&g->loop, &who);
     tell_left_out(g, UINT64_MAX);
-    status = g->told_up ? 0 : 1;
+    status = g->told_up || g->asked_to_stop ? 0 : 1;
     remove_pid_file(g);
     if (folder.loop) {
         vc_watch_stop(&folder);
