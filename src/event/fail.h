@@ -40,6 +40,8 @@ enum vc_next {
     X(NO_USER_ID,          PROCESS,  NONE,      "a system user is missing: its processes run as nobody; create it with systemd-sysusers or useradd") \
     X(NO_OFFLOAD,          PROCESS,  NONE,      "the kernel lacks an offload: packets cost more here, nothing else changes") \
     X(NO_FORWARDING,       PROCESS,  NONE,      "IP forwarding is off: packets reach this host only; set the sysctl, or nat = true for IPv4") \
+    X(POOL_TAKEN,          PROCESS,  STOP,      "a network for clients overlaps one of this host's: choose a free one in the line that is named, or take the interface down") \
+    X(POOL_INSIDE,         PROCESS,  NONE,      "a network for clients is a part of this host's LAN: its neighbours find clients only by proxy ARP or proxy NDP there") \
     X(NO_DTLS,             PROCESS,  NONE,      "no udp-port in the configuration: clients get no DTLS and stay on TLS") \
     X(SIGNAL_NOT_SERVED,   PROCESS,  NONE,      "this signal does nothing yet: the gateway goes on as it was; SIGTERM stops it") \
     X(CHILD_SILENT,        PROCESS,  REPORT,    "one of our processes did not answer in time: it was killed") \

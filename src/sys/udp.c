@@ -71,8 +71,8 @@ static bool is_any(const struct vc_ip *ip)
     return memcmp(ip->bytes, zeros, sizeof(zeros)) == 0;
 }
 
-/** Makes and binds; -1 with errno. */
-static int bound(const struct vc_endpoint *local, int family)
+/** Makes and binds, alone or as one of a group; -1 with errno. */
+static int bound(const struct vc_endpoint *local, int family, bool alone)
 {
     struct sockaddr_storage ss;
     int one = 1, v6only = local->ip.family == VC_FAMILY_V6, err;
@@ -80,8 +80,8 @@ static int bound(const struct vc_endpoint *local, int family)
     if (fd < 0)
         return -1;
     socklen_t len = vc_sockaddr_of(local, family, &ss);
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0 &&
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+    /* no SO_REUSEADDR: by that any user of the host could get our datagrams at a port from 1024 on */
+    if ((alone || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0) &&
         (family == AF_INET || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only)) == 0) &&
         /* whoever asks one of our addresses is answered from it */
         (!is_any(&local->ip) ||
@@ -95,18 +95,38 @@ static int bound(const struct vc_endpoint *local, int family)
     return -1;
 }
 
+static int open_bound(const struct vc_endpoint *local, bool alone, int *family, struct vc_fail *fail)
+{
+    *family = local->ip.family == VC_FAMILY_V4 ? AF_INET : AF_INET6;
+    int fd = bound(local, *family, alone);
+    if (fd < 0 && local->ip.family == VC_FAMILY_NONE && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
+        fd = bound(local, *family = AF_INET, alone); /* a host without IPv6 */
+    if (fd < 0) {
+        char text[VC_ENDPOINT_TEXT];
+        int err = errno;
+        vc_endpoint_print(local, text);
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, err, "cannot open UDP %s", text);
+    }
+    return fd;
+}
+
+int vc_udp_probe(const struct vc_endpoint *local, struct vc_fail *fail)
+{
+    int family;
+    int fd = open_bound(local, true, &family, fail);
+    if (fd < 0)
+        return -1;
+    (void)close(fd);
+    return 0;
+}
+
 int vc_udp_open(const struct vc_endpoint *local, bool *gro, struct vc_fail *fail)
 {
     int one = 1, size = 8 << 20, probe = IP_PMTUDISC_PROBE; /* DF set, the kernel's own guess ignored */
-    int family = local->ip.family == VC_FAMILY_V4 ? AF_INET : AF_INET6;
-    int fd = bound(local, family);
-    if (fd < 0 && local->ip.family == VC_FAMILY_NONE && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL))
-        fd = bound(local, family = AF_INET); /* a host without IPv6 */
-    if (fd < 0) {
-        char text[VC_ENDPOINT_TEXT];
-        vc_endpoint_print(local, text);
-        return vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "cannot open UDP %s", text);
-    }
+    int family;
+    int fd = open_bound(local, false, &family, fail);
+    if (fd < 0)
+        return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) != 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)

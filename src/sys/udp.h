@@ -12,6 +12,10 @@
 #define VC_UDP_SEGMENTS_MAX 128
 #define VC_UDP_BATCH 64
 
+/** Finds out, before the first socket of a group is opened, whether anybody else receives what comes to @local: the
+ *  kernel lets a second gateway into the group of the first without a word, and gives it a part of the first one's
+ *  datagrams. 0: nobody does; -1 with *fail (EADDRINUSE: somebody, be it on one address where @local means all). */
+int vc_udp_probe(const struct vc_endpoint *local, struct vc_fail *fail);
 /** Socket of an SO_REUSEPORT group, non-blocking, with UDP_GRO where the kernel has it: @gro tells. An empty address
  *  means all of IPv6 and IPv4 in one socket; such a socket (as 0.0.0.0 and ::) says with each train which of the host's
  *  addresses it was sent to. */

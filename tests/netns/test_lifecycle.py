@@ -326,7 +326,7 @@ def test_a_second_gateway_on_the_same_configuration_is_refused(start_gateway):
 
 def test_a_second_gateway_on_the_same_store_is_told_which(start_gateway):
     g = start_gateway()
-    code, told = start_gateway(start=False, tcp_port=444, state_dir=g.folder / "state").try_to_start()
+    code, told = start_gateway(start=False, **gateway.BESIDE, state_dir=g.folder / "state").try_to_start()
     assert code == 1 and f"the gateway with pid {g.process.pid} holds {g.folder / 'state'}" in told
 
 
@@ -377,7 +377,7 @@ def test_two_configurations_share_nothing(start_gateway):
     before = places()
     start_gateway(state_dir=None, occtl_socket_file=None)
     one = places() - before
-    start_gateway(state_dir=None, occtl_socket_file=None, tcp_port=444, udp_port=444, device="other")
+    start_gateway(state_dir=None, occtl_socket_file=None, **gateway.BESIDE)
     try:
         assert len(one) == 2 and len(places() - before) == 4
     finally:

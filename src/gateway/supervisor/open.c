@@ -2,6 +2,7 @@
 #include "gateway/supervisor/gateway.h"
 
 #include "crypto/wipe.h"
+#include "gateway/supervisor/networks.h"
 #include "policy/conf_name.h"
 #include "sys/file.h"
 #include "sys/netlink.h"
@@ -49,6 +50,16 @@ static int bad_value(const struct vc_gateway *g, enum vc_conf_key key, const cha
 {
     return vc_fail_set(fail, VC_CAUSE_CONFIG, why->sys_errno, "%s:%u: %s: %s", g->config_path, g->conf.line[key], name,
                        why->detail);
+}
+
+/** The same where the port is what is wrong, and not the address or the system. */
+static int bad_port(const struct vc_gateway *g, enum vc_conf_key key, const char *name, const struct vc_fail *why,
+                    struct vc_fail *fail)
+{
+    if (why->sys_errno == EADDRINUSE)
+        return bad_value(g, key, name, why, fail);
+    *fail = *why;
+    return -1;
 }
 
 /** Only one user id exists here (an unprivileged user namespace): nothing to change to. */
@@ -210,6 +221,34 @@ static unsigned count_or(uint32_t wanted, unsigned otherwise)
     return n > VC_PER_ROLE_MAX ? VC_PER_ROLE_MAX : n;
 }
 
+/** A pool that another interface's network overlaps takes that one's packets, or never sees its own. */
+static int check_pool(struct vc_gateway *g, enum vc_conf_key key, const char *name, const struct vc_prefix *pool,
+                      struct vc_fail *fail)
+{
+    struct vc_networks_found found;
+    struct vc_fail why;
+    char text[VC_PREFIX_TEXT];
+    int v = pool->ip.family == VC_FAMILY_NONE ? VC_NETWORKS_FREE : vc_networks_compare(pool, &found, fail);
+    if (v < 0 || v == VC_NETWORKS_FREE)
+        return v;
+    vc_prefix_print(&found.network, text);
+    vc_fail_set(&why, v == VC_NETWORKS_TAKEN ? VC_CAUSE_POOL_TAKEN : VC_CAUSE_POOL_INSIDE, 0, "%s:%u: %s: %s has %s",
+                g->config_path, g->conf.line[key], name, found.interface, text);
+    if (v == VC_NETWORKS_INSIDE) {
+        vc_gateway_notice(g, VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, &why);
+        return 0;
+    }
+    *fail = why;
+    return -1;
+}
+
+static int check_pools(struct vc_gateway *g, struct vc_fail *fail)
+{
+    if (check_pool(g, VC_CONF_KEY_IPV4_NETWORK, "ipv4-network", &g->conf.ipv4_network, fail) != 0)
+        return -1;
+    return check_pool(g, VC_CONF_KEY_IPV6_NETWORK, "ipv6-network", &g->conf.ipv6_network, fail);
+}
+
 static int open_tun(struct vc_gateway *g, struct vc_fail *fail)
 {
     char pattern[16];
@@ -241,6 +280,7 @@ static int open_tun(struct vc_gateway *g, struct vc_fail *fail)
 static int open_udp(struct vc_gateway *g, struct vc_fail *fail)
 {
     struct vc_endpoint local;
+    struct vc_fail why;
     bool gro = true;
     if (g->conf.udp_port == 0 || g->conf.no_udp)
         return 0; /* the configuration's notes say so */
@@ -248,13 +288,14 @@ static int open_udp(struct vc_gateway *g, struct vc_fail *fail)
     const struct vc_ip *ip = g->conf.udp_listen_host ? &g->conf.udp_listen_ip : &g->conf.listen_ip;
     if (resolve(g, VC_CONF_KEY_UDP_LISTEN_HOST, "udp-listen-host", host, ip, g->conf.udp_port, &local, fail) != 0)
         return -1;
+    if (vc_udp_probe(&local, &why) != 0)
+        return bad_port(g, VC_CONF_KEY_UDP_PORT, "udp-port", &why, fail);
     for (unsigned i = 0; i < g->n_tunnels; i++) {
         g->udp[i] = vc_udp_open(&local, &gro, fail);
         if (g->udp[i] < 0)
             return -1;
     }
     if (!gro) {
-        struct vc_fail why;
         vc_fail_set(&why, VC_CAUSE_NO_OFFLOAD, 0, "UDP has no GRO");
         vc_gateway_notice(g, VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, &why);
     }
@@ -265,6 +306,7 @@ int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail)
 {
     char name[VC_CONF_NAME_MAX];
     struct vc_endpoint local;
+    struct vc_fail why;
     unsigned cpus = n_cpus();
     if (vc_conf_name(g->config_path, g->real_path, name, fail) != 0 ||
         vc_place_open(&g->place, name, g->conf.state_dir, g->conf.occtl_socket_file, g->authority_uid, g->authority_gid,
@@ -272,9 +314,9 @@ int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail)
         resolve(g, VC_CONF_KEY_LISTEN_HOST, "listen-host", g->conf.listen_host, &g->conf.listen_ip, g->conf.tcp_port,
                 &local, fail) != 0)
         return -1;
-    g->listener = vc_sock_listen(&local, fail);
+    g->listener = vc_sock_listen(&local, &why);
     if (g->listener < 0)
-        return -1;
+        return bad_port(g, VC_CONF_KEY_TCP_PORT, "tcp-port", &why, fail);
     g->n_portals = count_or(g->conf.portal_processes, cpus);
     if (g->n_portals == VC_PER_ROLE_MAX) /* one place is for a successor */
         g->n_portals--;
@@ -289,7 +331,7 @@ int vc_gateway_open(struct vc_gateway *g, struct vc_fail *fail)
     }
     g->n_tunnels = count_or(g->conf.tunnel_processes, cpus);
     vc_random(g->cookie_key, sizeof(g->cookie_key));
-    if (open_udp(g, fail) != 0 || open_tun(g, fail) != 0 || vc_firewall_open(g, fail) != 0)
+    if (open_udp(g, fail) != 0 || check_pools(g, fail) != 0 || open_tun(g, fail) != 0 || vc_firewall_open(g, fail) != 0)
         return -1;
     vc_children_add(&g->children, VC_ROLE_SIGNER, 0);
     vc_children_add(&g->children, VC_ROLE_AUTHORITY, 0);

@@ -17,6 +17,9 @@ from .wait import LogFile, until
 ROOT = Path(__file__).resolve().parents[3]
 FLAVOUR = os.environ.get("VARCO_GATEWAY", "varcod")
 
+# Of a second gateway on the host of the first, which has the defaults.
+BESIDE = {"tcp_port": 444, "udp_port": 444, "device": "other", "ipv4_network": "10.21.0.0/16", "ipv6_network": "fd21::/64"}
+
 # A sanitizer's report goes to the gateway's stderr and so into its log, which every test looks through at its end.
 # Leaks are found by the unit tests: LeakSanitizer needs ptrace, which the gateway's processes forbid.
 SANITIZERS = {
