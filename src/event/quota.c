@@ -39,7 +39,7 @@ static struct vc_quota_bucket *found(struct vc_quota *q, const struct vc_prefix 
 {
     for (unsigned i = 0; source->ip.family != VC_FAMILY_NONE && i < VC_QUOTA_SOURCES; i++) {
         struct vc_quota_bucket *b = &q->of[i];
-        if (b->full_ns <= now_ns && b->tell_ns == 0) {
+        if (b->full_ns <= now_ns && b->tell_ns == 0) { // NOLINT(clang-analyzer-core.NullDereference): q is not NULL
             *b = (struct vc_quota_bucket){.source = *source};
             return b;
         }

@@ -58,15 +58,18 @@ enum vc_ipc_when vc_ipc_when(enum vc_ipc_type type)
 
 enum vc_ipc_type vc_ipc_question(enum vc_ipc_type type)
 {
-    switch (type) {
-#define X(answer, question)                                                                                            \
-    case VC_IPC_##answer:                                                                                              \
-        return VC_IPC_##question;
+    static const struct {
+        enum vc_ipc_type answer, question;
+    } of[] = {
+#define X(answer, question) {VC_IPC_##answer, VC_IPC_##question},
         VC_IPC_ANSWERS(X)
 #undef X
-    default:
-        return VC_N_IPC;
+    };
+    for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+        if (of[i].answer == type)
+            return of[i].question;
     }
+    return VC_N_IPC;
 }
 
 const char *vc_ipc_when_name(enum vc_ipc_when when)

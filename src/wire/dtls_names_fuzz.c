@@ -23,6 +23,15 @@ static void check_code(uint16_t code)
     }
 }
 
+/** What an event and `show users` name: of the same code the line of the mode that was agreed. */
+static void check_agreed(uint16_t code)
+{
+    for (int psk = 0; psk < 2; psk++) {
+        const struct vc_dtls_name *found = vc_dtls_name_agreed(code, psk ? VC_DTLS_MODE_PSK : VC_DTLS_MODE_RESUME);
+        must(!found || (code != 0 && found->code == code && (found->kind == VC_DTLS_CLASS_PSK) == (psk != 0)));
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct vc_str name = {.at = (const char *)data, .len = size};
@@ -34,8 +43,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(vc_dtls_name_find(vc_str_of(line->name)) == line);
     }
     must(listed == (found != NULL) && (!found || vc_str_eq(name, vc_str_of(found->name))));
-    check_code(vc_take_u16(&r));
-    if (found)
+    uint16_t code = vc_take_u16(&r);
+    check_code(code);
+    check_agreed(code);
+    if (found) {
         check_code(found->code);
+        check_agreed(found->code);
+    }
     return 0;
 }

@@ -20,10 +20,12 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONFIG_MAX (1U << 20)
 #define PASSWORD_FILE_MAX (16U << 20)
+#define GRACE_MS 1500
 #define TXQUEUELEN 32 /* super-packets: what keeps latency under load low (docs/architecture.md, "Data path") */
 
 static int find_config(struct vc_gateway *g, struct vc_fail *fail)
@@ -221,6 +223,17 @@ static unsigned count_or(uint32_t wanted, unsigned otherwise)
     return n > VC_PER_ROLE_MAX ? VC_PER_ROLE_MAX : n;
 }
 
+/** A gateway that was killed a moment ago has processes that end behind it, and what they held is still there: whoever
+ *  starts the next one at once need not know. Waits a little; false: long enough. */
+static bool grace(unsigned n)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+    if (n >= GRACE_MS / 20)
+        return false;
+    (void)nanosleep(&pause, NULL);
+    return true;
+}
+
 /** A pool that another interface's network overlaps takes that one's packets, or never sees its own. */
 static int check_pool(struct vc_gateway *g, enum vc_conf_key key, const char *name, const struct vc_prefix *pool,
                       struct vc_fail *fail)
@@ -228,7 +241,12 @@ static int check_pool(struct vc_gateway *g, enum vc_conf_key key, const char *na
     struct vc_networks_found found;
     struct vc_fail why;
     char text[VC_PREFIX_TEXT];
-    int v = pool->ip.family == VC_FAMILY_NONE ? VC_NETWORKS_FREE : vc_networks_compare(pool, &found, fail);
+    int v = VC_NETWORKS_FREE;
+    for (unsigned n = 0; pool->ip.family != VC_FAMILY_NONE; n++) {
+        v = vc_networks_compare(pool, &found, fail);
+        if (v != VC_NETWORKS_TAKEN || !grace(n))
+            break;
+    }
     if (v < 0 || v == VC_NETWORKS_FREE)
         return v;
     vc_prefix_print(&found.network, text);
@@ -288,7 +306,10 @@ static int open_udp(struct vc_gateway *g, struct vc_fail *fail)
     const struct vc_ip *ip = g->conf.udp_listen_host ? &g->conf.udp_listen_ip : &g->conf.listen_ip;
     if (resolve(g, VC_CONF_KEY_UDP_LISTEN_HOST, "udp-listen-host", host, ip, g->conf.udp_port, &local, fail) != 0)
         return -1;
-    if (vc_udp_probe(&local, &why) != 0)
+    int r = vc_udp_probe(&local, &why);
+    for (unsigned n = 0; r != 0 && why.sys_errno == EADDRINUSE && grace(n); n++)
+        r = vc_udp_probe(&local, &why);
+    if (r != 0)
         return bad_port(g, VC_CONF_KEY_UDP_PORT, "udp-port", &why, fail);
     for (unsigned i = 0; i < g->n_tunnels; i++) {
         g->udp[i] = vc_udp_open(&local, &gro, fail);
