@@ -128,6 +128,8 @@ static void line(enum vc_ipc_type type, bool has_secret)
     MUST((from == VC_ROLE_ANY) == (strcmp(vc_role_name(from), "any") == 0));
     MUST(from == VC_ROLE_ANY || to == VC_ROLE_ANY || vc_ipc_allowed(type, from, to));
     MUST(vc_ipc_fds(type) <= 1 && vc_ipc_has_secret(type) == has_secret);
+    enum vc_ipc_type question = vc_ipc_question(type);
+    MUST(question != type && (question == VC_N_IPC || vc_ipc_question(question) == VC_N_IPC));
 }
 
 static uint8_t packed[LONGEST], again[LONGEST];
