@@ -241,9 +241,11 @@ def test_kill_9_of_the_supervisor_leaves_nothing(start_gateway, connect, left):
         connect(g)
     before = g.namespace.run("nft", "list", "tables")
     assert "varco_vpns0" in before
+    pids = g.processes()
+    assert len(pids) > 5
     g.process.kill()
     g.process.wait()
-    until(lambda: proc.session(g.process.pid) == [], "no process is left", 10)
+    until(lambda: not any(map(proc.alive, pids)), "no process is left", 10)
     until(lambda: "vpns0" not in g.namespace.links(), "no device is left", 10)
     assert "varco" not in g.namespace.run("nft", "list", "tables")
     g.start()  # the store is not locked, nothing is in the way
@@ -352,6 +354,7 @@ def test_a_file_in_place_of_the_control_socket_stays(start_gateway, tmp_path):
 def test_a_control_socket_that_a_crash_left_is_replaced(start_gateway):
     g = start_gateway()
     g.kill()
+    assert not g.namespace.bound(443, "udp")  # nor anything else: all of its processes have ended
     assert Path(g.socket).is_socket()
     assert g.start().show("status")["Server PID"] == g.process.pid
 

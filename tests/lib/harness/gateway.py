@@ -79,6 +79,7 @@ class Gateway:
         self.config.chmod(0o600)
         self.log = LogFile(folder / "gateway.log")
         self.process = None
+        self._known = set()  # pids that it ever had, as far as anybody looked
         self._ups = 0  # how often it had said that it serves before the present start
         self.expected_causes = set()  # causes that this test brings about, else they fail it
 
@@ -130,6 +131,7 @@ class Gateway:
                                                 env=os.environ | SANITIZERS, cwd="/", start_new_session=True)
         if wait:
             until(self._serves, f"{self.flavour} serves", 30)
+            self.processes()
         return self
 
     def try_to_start(self, *further, seconds=20):
@@ -153,7 +155,9 @@ class Gateway:
 
     def processes(self):
         """Pids of the gateway, the main one first."""
-        return proc.tree(self.process.pid)
+        pids = proc.tree(self.process.pid)
+        self._known.update(pids)
+        return pids
 
     def stop(self, seconds=15):
         """SIGTERM; returns the exit status."""
@@ -169,8 +173,11 @@ class Gateway:
         if self.process is None:
             return
 
-        def gone():
-            left = proc.session(self.process.pid)
+        if self.running():
+            self.processes()
+
+        def gone():  # each process of varcod has a session of its own
+            left = {*proc.session(self.process.pid), *filter(proc.alive, self._known)}
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
