@@ -104,6 +104,15 @@ void vc_event_secret(struct vc_event *e, enum vc_field field, const uint8_t fing
         vc_hex_encode(fingerprint, 4, f->text);
 }
 
+struct vc_event vc_event_lost(uint64_t at_ns, uint64_t n, const char *why)
+{
+    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
+    e.at_ns = at_ns;
+    vc_event_number(&e, VC_FIELD_COUNT, n);
+    vc_fail_set(&e.fail, VC_CAUSE_EVENTS_LOST, 0, "%s", why);
+    return e;
+}
+
 static void put_time(struct vc_writer *w, uint64_t at_ns)
 {
     time_t s = (time_t)(at_ns / 1000000000U);

@@ -138,6 +138,8 @@ const char *vc_outcome_name(enum vc_outcome outcome);
 
 /** An event without fields. */
 struct vc_event vc_event_of(enum vc_event_id id, enum vc_outcome outcome, uint64_t login, uint64_t session);
+/** process.notice: @n events before it did not reach whoever reads; @why is its detail. */
+struct vc_event vc_event_lost(uint64_t at_ns, uint64_t n, const char *why);
 /** Setters. A field that is there already is replaced, a surplus one dropped; text is cut at VC_FIELD_TEXT and made
  *  printable (vc_str_clean). A setter that does not fit the field's type does nothing. */
 void vc_event_text(struct vc_event *e, enum vc_field field, struct vc_str text);

@@ -49,15 +49,20 @@ def test_psk_from_each_tls_version(start_gateway, connect, version):
     over_dtls(c)
 
 
+def udp_port_of(g, c):
+    """The port that its DTLS comes from, once both ends send over it."""
+    c.wait_dtls()
+    over_dtls(c)
+    return int(g.wait_event("dtls.up")["source"].rpartition(":")[2])
+
+
 @pytest.mark.core
 @pytest.mark.varcod_only("ocserv follows an address at once, and once in 3 s")
 def test_a_nat_that_forgets_its_port(start_gateway, connect, pinging):
     """2-tunnel.md 10, threats.md: the path follows an answer to a question of ours, without another handshake."""
     g = start_gateway()
     c = connect(g)
-    c.wait_dtls()
-    over_dtls(c)
-    port = int(g.wait_event("dtls.up")["source"].rpartition(":")[2])
+    port = udp_port_of(g, c)
     with pinging(c, netns.BEHIND4) as pings:
         c.host.rebind_udp(port, 40001)
         assert g.wait_event("dtls.moved")["source"] == f"{c.host.address4}:40001"
@@ -71,9 +76,7 @@ def test_a_neighbour_that_copies_records(start_gateway, connect, pinging):
     """threats.md, on-path observer: another's UDP path is not to be had by copying, and nothing is lost."""
     g = start_gateway()
     c = connect(g)
-    c.wait_dtls()
-    over_dtls(c)
-    port = int(g.wait_event("dtls.up")["source"].rpartition(":")[2])
+    port = udp_port_of(g, c)
     with pinging(c, netns.BEHIND4) as pings:
         c.host.steal_udp(port, 40009, 3)
         pings.wait_replies(100)

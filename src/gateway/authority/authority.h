@@ -101,7 +101,6 @@ struct vc_authority {
 };
 
 /* main.c */
-struct vc_event vc_authority_event(enum vc_event_id id, enum vc_outcome outcome, uint64_t login, uint64_t session);
 void vc_authority_emit(struct vc_authority *a, struct vc_event *e);
 /** Tells what of the password file, as it was just read, an administrator should mend. */
 void vc_authority_tell_passwords(struct vc_authority *a);

@@ -18,7 +18,7 @@ static void deny(struct vc_authority *a, uint16_t portal, const struct vc_msg *m
                  uint16_t status, const char *reason, const struct vc_fail *fail)
 {
     struct vc_event e =
-        vc_authority_event(VC_EVENT_CSTP_REFUSED, VC_OUTCOME_REFUSED, m->CONNECT.conn, member ? member->id : 0);
+        vc_event_of(VC_EVENT_CSTP_REFUSED, VC_OUTCOME_REFUSED, m->CONNECT.conn, member ? member->id : 0);
     char ip[VC_IP_TEXT];
     vc_ip_print(&m->CONNECT.source.ip, ip);
     vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(ip));
@@ -266,7 +266,7 @@ static void remember(struct vc_authority *a, struct vc_member *member, const str
 
 static void tell(struct vc_authority *a, const struct vc_member *member, const struct vc_msg *m, const struct grant *g)
 {
-    struct vc_event e = vc_authority_event(VC_EVENT_CSTP_CONNECT, VC_OUTCOME_OK, m->CONNECT.conn, member->id);
+    struct vc_event e = vc_event_of(VC_EVENT_CSTP_CONNECT, VC_OUTCOME_OK, m->CONNECT.conn, member->id);
     char ip[VC_IP_TEXT];
     vc_event_text(&e, VC_FIELD_USER, vc_str_of(member->user));
     vc_ip_print(&m->CONNECT.source.ip, ip);
@@ -285,8 +285,8 @@ static void tell(struct vc_authority *a, const struct vc_member *member, const s
     vc_authority_emit(a, &e);
 
     bool dtls = g->params.dtls != VC_DTLS_MODE_NONE;
-    e = vc_authority_event(dtls ? VC_EVENT_DTLS_OFFERED : VC_EVENT_DTLS_NONE, dtls ? VC_OUTCOME_OK : VC_OUTCOME_INFO,
-                           m->CONNECT.conn, member->id);
+    e = vc_event_of(dtls ? VC_EVENT_DTLS_OFFERED : VC_EVENT_DTLS_NONE, dtls ? VC_OUTCOME_OK : VC_OUTCOME_INFO,
+                    m->CONNECT.conn, member->id);
     if (dtls) {
         vc_event_text(&e, VC_FIELD_MODE, g->params.dtls == VC_DTLS_MODE_PSK ? VC_STR("psk") : VC_STR("resumption"));
         vc_event_text(&e, VC_FIELD_SUITE, g->dtls.name);

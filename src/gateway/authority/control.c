@@ -308,7 +308,7 @@ static void run(struct client *cl)
 
 static void tell_command(struct client *cl)
 {
-    struct vc_event e = vc_authority_event(VC_EVENT_CONTROL, VC_OUTCOME_INFO, 0, 0);
+    struct vc_event e = vc_event_of(VC_EVENT_CONTROL, VC_OUTCOME_INFO, 0, 0);
     char text[VC_FIELD_TEXT];
     struct vc_writer w = vc_writer_to(text, sizeof(text));
     vc_put_fmt(&w, "%s%s%.60s", commands[cl->command].words, cl->argument[0] ? " " : "", cl->argument);
@@ -388,7 +388,7 @@ static struct client *spare(struct vc_control *c)
 
 static void refuse(struct vc_control *c, int fd, unsigned uid, int pid)
 {
-    struct vc_event e = vc_authority_event(VC_EVENT_CONTROL, VC_OUTCOME_REFUSED, 0, 0);
+    struct vc_event e = vc_event_of(VC_EVENT_CONTROL, VC_OUTCOME_REFUSED, 0, 0);
     vc_fail_set(&e.fail, VC_CAUSE_CONTROL_REFUSED, 0, "uid %u", uid);
     vc_event_number(&e, VC_FIELD_PID, (uint64_t)(pid > 0 ? pid : 0));
     vc_authority_emit(c->a, &e);
@@ -511,10 +511,7 @@ static void feed(struct client *cl, const struct vc_event *e)
     char line[4400];
     size_t n;
     if (cl->lost > 0 && cl->out_len - cl->out_at < FOLLOW_MAX / 2) {
-        struct vc_event missing = vc_authority_event(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
-        missing.at_ns = e->at_ns;
-        vc_event_number(&missing, VC_FIELD_COUNT, cl->lost);
-        vc_fail_set(&missing.fail, VC_CAUSE_EVENTS_LOST, 0, "the reader is too slow");
+        struct vc_event missing = vc_event_lost(e->at_ns, cl->lost, "the reader is too slow");
         n = render(cl, &missing, line, sizeof(line));
         if (append(cl, line, n))
             cl->lost = 0;

@@ -127,7 +127,7 @@ static uint64_t fresh_handle(const struct vc_logins *ls)
 static void event(struct vc_authority *a, enum vc_event_id id, enum vc_outcome outcome, uint64_t conn,
                   const struct vc_login *l, const struct vc_endpoint *source, const struct vc_fail *fail)
 {
-    struct vc_event e = vc_authority_event(id, outcome, conn, 0);
+    struct vc_event e = vc_event_of(id, outcome, conn, 0);
     char ip[VC_IP_TEXT];
     vc_ip_print(&source->ip, ip);
     vc_event_text(&e, VC_FIELD_SOURCE, vc_str_of(ip));
@@ -211,7 +211,7 @@ static void look_up(struct vc_authority *a, uint16_t portal, const struct vc_msg
     if (read > 0)
         vc_authority_tell_passwords(a);
     if (read < 0) { /* what was read before stays in force */
-        struct vc_event e = vc_authority_event(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, m->LOGIN.conn, 0);
+        struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, m->LOGIN.conn, 0);
         e.fail = fail;
         vc_authority_emit(a, &e);
     }
@@ -310,7 +310,7 @@ static void succeed(struct vc_authority *a, const struct vc_job *job, const stru
         refuse(a, job->portal, job->conn, error);
         return;
     }
-    struct vc_event e = vc_authority_event(VC_EVENT_USER_SUCCESS, VC_OUTCOME_OK, job->conn, m->id);
+    struct vc_event e = vc_event_of(VC_EVENT_USER_SUCCESS, VC_OUTCOME_OK, job->conn, m->id);
     char ip[VC_IP_TEXT];
     vc_ip_print(&job->source.ip, ip);
     vc_event_text(&e, VC_FIELD_USER, vc_str_of(m->user));

@@ -13,11 +13,6 @@ static struct vc_authority authority;
 #define CONFIG_MAX (4U << 20)
 #define COSTLY_TOLD 64 /* lines of a password file that have an event of their own; the rest is counted */
 
-struct vc_event vc_authority_event(enum vc_event_id id, enum vc_outcome outcome, uint64_t login, uint64_t session)
-{
-    return vc_event_of(id, outcome, login, session);
-}
-
 void vc_authority_emit(struct vc_authority *a, struct vc_event *e)
 {
     vc_child_emit(&a->child, e);

@@ -35,7 +35,7 @@ static void store_failed(struct vc_authority *a, uint64_t session, const struct 
     if (a->store_failed)
         return; /* said once, until it works again */
     a->store_failed = true;
-    struct vc_event e = vc_authority_event(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, 0, session);
+    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, 0, session);
     vc_event_text(&e, VC_FIELD_FILE, VC_STR(VC_AUTHORITY_STORE));
     e.fail = *fail;
     vc_authority_emit(a, &e);
@@ -204,7 +204,7 @@ static void count_end(struct vc_authority *a, const struct vc_member *m, uint64_
 void vc_sessions_finish(struct vc_authority *a, struct vc_member *m)
 {
     uint64_t seconds = (vc_authority_now(a) - m->created_ns) / NS;
-    struct vc_event e = vc_authority_event(VC_EVENT_SESSION_ENDED, VC_OUTCOME_OK, 0, m->id);
+    struct vc_event e = vc_event_of(VC_EVENT_SESSION_ENDED, VC_OUTCOME_OK, 0, m->id);
     char ip[VC_IP_TEXT];
     if (vc_member_is_live(m)) { /* its tunnel said nothing more */
         m->rx_bytes += m->live_rx;
@@ -388,7 +388,7 @@ void vc_sessions_stop(struct vc_authority *a)
     if (a->store_behind)
         catch_up(a, &n_left);
     if (n_left > 0) { /* the last word: with our memory goes what we know of them */
-        struct vc_event e = vc_authority_event(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, 0, 0);
+        struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_FAILED, 0, 0);
         vc_event_text(&e, VC_FIELD_FILE, VC_STR(VC_AUTHORITY_STORE));
         vc_event_number(&e, VC_FIELD_COUNT, n_left);
         vc_fail_set(&e.fail, VC_CAUSE_STORE, 0,
@@ -418,7 +418,7 @@ static void sign_of_life(struct vc_authority *a, uint64_t now_ns)
         catch_up(a, NULL);
     if (a->store_behind || !a->store_failed)
         return;
-    struct vc_event e = vc_authority_event(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_OK, 0, 0);
+    struct vc_event e = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_OK, 0, 0);
     vc_event_text(&e, VC_FIELD_FILE, VC_STR(VC_AUTHORITY_STORE));
     vc_authority_emit(a, &e);
     a->store_failed = false;

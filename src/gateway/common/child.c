@@ -22,11 +22,8 @@ void vc_child_emit(struct vc_child *c, struct vc_event *e)
 {
     e->at_ns = vc_clock_wall_ns();
     if (events_lost > 0) {
-        struct vc_event lost = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
-        lost.at_ns = e->at_ns;
+        struct vc_event lost = vc_event_lost(e->at_ns, events_lost, "the supervisor was busy");
         vc_event_text(&lost, VC_FIELD_PROCESS, vc_str_of(vc_role_name(c->role)));
-        vc_event_number(&lost, VC_FIELD_COUNT, events_lost);
-        vc_fail_set(&lost.fail, VC_CAUSE_EVENTS_LOST, 0, "%s", vc_role_name(c->role));
         if (try_emit(c, &lost) == 0)
             events_lost = 0;
     }

@@ -80,10 +80,7 @@ void vc_log_event(struct vc_log *log, const struct vc_event *e)
     if ((log->level < 1 && priority > LOG_ERR) || (log->level < 2 && priority > LOG_NOTICE))
         return;
     if (log->lost > 0) {
-        struct vc_event told = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
-        told.at_ns = e->at_ns;
-        vc_event_number(&told, VC_FIELD_COUNT, log->lost);
-        vc_fail_set(&told.fail, VC_CAUSE_EVENTS_LOST, 0, "the log was not read");
+        struct vc_event told = vc_event_lost(e->at_ns, log->lost, "the log was not read");
         if (put(log, &told))
             log->lost = 0;
     }

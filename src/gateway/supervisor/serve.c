@@ -44,10 +44,7 @@ bool vc_gateway_emit(struct vc_gateway *g, struct vc_event *e)
     if (!g->story)
         return true;
     if (g->story_lost > 0) {
-        struct vc_event lost = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
-        lost.at_ns = e->at_ns;
-        vc_event_number(&lost, VC_FIELD_COUNT, g->story_lost);
-        vc_fail_set(&lost.fail, VC_CAUSE_EVENTS_LOST, 0, "the authority was busy");
+        struct vc_event lost = vc_event_lost(e->at_ns, g->story_lost, "the authority was busy");
         if (tell_story(g, &lost))
             g->story_lost = 0;
     }
@@ -320,9 +317,7 @@ static void heard(struct vc_gateway *g, struct vc_child_process *c, const struct
     if (took != VC_TELLER_TOOK)
         return;
     if (lost > 0) {
-        struct vc_event more = vc_event_of(VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, 0, 0);
-        vc_event_number(&more, VC_FIELD_COUNT, lost);
-        vc_fail_set(&more.fail, VC_CAUSE_EVENTS_LOST, 0, "more than %d a second", VC_TELLER_PER_SECOND);
+        struct vc_event more = vc_event_lost(e.at_ns, lost, "more than a process may tell in a second");
         vc_teller_sign(&c->teller, &more);
         vc_gateway_emit(g, &more);
     }

@@ -81,18 +81,19 @@ static struct claim *claim_of(const struct vc_neighbours *n, const struct vc_end
 
 static bool forward(struct vc_neighbours *n, uint16_t to, const struct vc_udp_train *train, struct claim *c)
 {
-    bool its = c && c->owner == to;
-    struct vc_msg m = {.type = VC_IPC_FORWARD,
-                       .FORWARD = {.from = train->peer,
-                                   .local = train->local,
-                                   .segment = (uint16_t)train->segment,
-                                   .believed = !its                     ? VC_AT_NOTHING
-                                               : c->at == VC_AT_NOTHING ? TELL_ME
-                                                                        : c->at,
-                                   .taken = (c && !its && c->at == VC_AT_CHANNEL) ||
-                                            (n->worker && vc_worker_at(n->worker, &train->peer) != VC_AT_NOTHING),
-                                   .datagrams = {.at = train->at, .len = train->len}}};
-    if (its && c->at != VC_AT_NOTHING)
+    bool its = c && c->owner == to, settled = its && c->at != VC_AT_NOTHING; /* by its owner: nobody else has it */
+    struct vc_msg m = {
+        .type = VC_IPC_FORWARD,
+        .FORWARD = {.from = train->peer,
+                    .local = train->local,
+                    .segment = (uint16_t)train->segment,
+                    .believed = !its                     ? VC_AT_NOTHING
+                                : c->at == VC_AT_NOTHING ? TELL_ME
+                                                         : c->at,
+                    .taken = !settled && ((c && !its && c->at == VC_AT_CHANNEL) ||
+                                          (n->worker && vc_worker_at(n->worker, &train->peer) != VC_AT_NOTHING)),
+                    .datagrams = {.at = train->at, .len = train->len}}};
+    if (settled)
         c->used_ns = n->loop->now_ns;
     return to < VC_NEIGHBOURS_MAX && vc_port_offer(&n->ports[to], &m) == 0;
 }
