@@ -14,7 +14,8 @@ struct world {
     struct rig rig; /* only what clients need of one */
 };
 
-static void start(struct world *w)
+/** All that it needs is said but START. */
+static void prepare(struct world *w)
 {
     static const uint8_t key[32] = {1};
     int tun[2];
@@ -34,6 +35,11 @@ static void start(struct world *w)
     process_introduce(&w->p, VC_ROLE_AUTHORITY, 0, &w->authority);
     for (uint16_t i = 0; i < PORTALS; i++)
         process_introduce(&w->p, VC_ROLE_PORTAL, i, &w->portal[i]);
+}
+
+static void start(struct world *w)
+{
+    prepare(w);
     process_go(&w->p);
 }
 
@@ -249,6 +255,30 @@ static void announced_late_or_never(void **state)
     settle(&w);
     client_free(c);
     client_free(d);
+    stop(&w);
+}
+
+/* The supervisor may pause between PEER and START, and the neighbours speak at once. */
+static void before_it_started(void **state)
+{
+    const struct vc_msg ping = {.type = VC_IPC_PING};
+    struct world w;
+    (void)state;
+    prepare(&w);
+    struct client *c = client_new(&w.rig, RIG_13_AES128, 7);
+    announce(&w, c, 0, 1);
+    bring(&w, 0, c, 0);
+    for (int turn = 0; turn < 2; turn++) { /* in the second one whatever it would read is read */
+        process_say(&w.p, w.p.supervisor, VC_ROLE_SUPERVISOR, &ping, -1);
+        (void)process_expect(&w.p, w.p.supervisor, VC_ROLE_SUPERVISOR, VC_IPC_PONG, NULL);
+    }
+    process_introduce(&w.p, VC_ROLE_PORTAL, 1, &w.portal[1]); /* in the place of the one before */
+    process_go(&w.p);
+    adopted(&w, 0, 0);
+    give(&w, 0, 0);
+    expect_up(&w, c, 1);
+    settle(&w);
+    client_free(c);
     stop(&w);
 }
 
@@ -730,14 +760,15 @@ static void out_of_fds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_order),        cmocka_unit_test(announced_late_or_never),
-        cmocka_unit_test(out_of_order),    cmocka_unit_test(portal_dies),
-        cmocka_unit_test(tunnel_dies),     cmocka_unit_test(authority_takes_it_back),
-        cmocka_unit_test(the_newest_wins), cmocka_unit_test(forgotten),
-        cmocka_unit_test(malformed),       cmocka_unit_test(announced_nonsense),
-        cmocka_unit_test(new_authority),   cmocka_unit_test(out_of_fds),
-        cmocka_unit_test(for_nobody),      cmocka_unit_test(announced_too_often),
-        cmocka_unit_test(stops_in_order),  cmocka_unit_test(overtaken),
+        cmocka_unit_test(in_order),          cmocka_unit_test(announced_late_or_never),
+        cmocka_unit_test(out_of_order),      cmocka_unit_test(portal_dies),
+        cmocka_unit_test(tunnel_dies),       cmocka_unit_test(authority_takes_it_back),
+        cmocka_unit_test(the_newest_wins),   cmocka_unit_test(forgotten),
+        cmocka_unit_test(malformed),         cmocka_unit_test(announced_nonsense),
+        cmocka_unit_test(new_authority),     cmocka_unit_test(out_of_fds),
+        cmocka_unit_test(for_nobody),        cmocka_unit_test(announced_too_often),
+        cmocka_unit_test(stops_in_order),    cmocka_unit_test(overtaken),
+        cmocka_unit_test(before_it_started),
     };
     return cmocka_run_group_tests_name("sim/handover", tests, NULL, NULL);
 }

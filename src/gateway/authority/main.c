@@ -176,22 +176,10 @@ static void on_verifier_lost(struct vc_port *p, bool malformed)
         vc_authority_replace(a, VC_ROLE_VERIFIER, p->index, "a malformed message");
 }
 
-/* Neighbours that are there before the store is: what they say waits until we can answer. */
-static struct early {
-    enum vc_role role;
-    uint16_t index;
-    int fd;
-} early[3 * VC_AUTHORITY_PEERS_MAX];
-static unsigned n_early;
-
 static void peer(struct vc_child *child, enum vc_role role, uint16_t index, int fd)
 {
     struct vc_authority *a = child->owner;
-    if (index < VC_AUTHORITY_PEERS_MAX && !a->store && n_early < sizeof(early) / sizeof(early[0])) {
-        early[n_early++] = (struct early){role, index, fd};
-        return;
-    }
-    if (index >= VC_AUTHORITY_PEERS_MAX || !a->store) {
+    if (index >= VC_AUTHORITY_PEERS_MAX) {
         (void)close(fd);
         return;
     }
@@ -242,8 +230,6 @@ static int start(struct vc_child *child, struct vc_fail *fail)
     if (a->control_fd >= 0)
         a->control = vc_control_new(a, a->control_fd);
     a->control_fd = -1;
-    for (unsigned i = 0; i < n_early; i++)
-        peer(child, early[i].role, early[i].index, early[i].fd);
     return 0;
 }
 

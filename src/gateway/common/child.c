@@ -37,10 +37,52 @@ void vc_child_end(struct vc_child *c)
     vc_loop_stop(&c->loop);
 }
 
+static void take_peer(struct vc_child *c, const struct vc_msg *m, int fd)
+{
+    enum vc_role role = m->PEER.role < VC_N_ROLES ? (enum vc_role)m->PEER.role : VC_N_ROLES;
+    unsigned i = 0;
+    if (role == VC_N_ROLES || !c->ops->peer) {
+        (void)close(fd);
+        return;
+    }
+    if (c->started) {
+        c->ops->peer(c, role, m->PEER.index, fd);
+        return;
+    }
+    while (i < c->n_waiting && (c->waiting[i].role != role || c->waiting[i].index != m->PEER.index))
+        i++;
+    if (i < c->n_waiting) { /* it was started anew before we were */
+        (void)close(c->waiting[i].fd);
+    } else if (c->n_waiting < VC_CHILD_WAITING_MAX) {
+        c->n_waiting++;
+    } else {
+        (void)close(fd);
+        return;
+    }
+    c->waiting[i] = (struct vc_child_waiting){.role = role, .index = m->PEER.index, .fd = fd};
+}
+
+static void take_start(struct vc_child *c)
+{
+    struct vc_fail fail = {0};
+    struct vc_msg ready = {.type = VC_IPC_READY};
+    c->started = true;
+    if (c->ops->start && c->ops->start(c, &fail) != 0) {
+        struct vc_event e = vc_event_of(VC_EVENT_PROCESS_ENDED, VC_OUTCOME_FAILED, 0, 0);
+        vc_event_text(&e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(c->role)));
+        e.fail = fail;
+        vc_child_emit(c, &e);
+        _exit(3);
+    }
+    for (unsigned i = 0; i < c->n_waiting; i++)
+        c->ops->peer(c, c->waiting[i].role, c->waiting[i].index, c->waiting[i].fd);
+    c->n_waiting = 0;
+    (void)vc_port_send(&c->supervisor, &ready, -1);
+}
+
 static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
 {
     struct vc_child *c = p->owner;
-    struct vc_fail fail = {0};
     if (c->stopped || (vc_ipc_when(m->type) == VC_WHEN_AT_START && c->started)) {
         if (fd >= 0)
             (void)close(fd);
@@ -48,24 +90,11 @@ static void on_message(struct vc_port *p, const struct vc_msg *m, int fd)
     }
     switch (m->type) {
     case VC_IPC_PEER:
-        if (m->PEER.role < VC_N_ROLES && c->ops->peer)
-            c->ops->peer(c, (enum vc_role)m->PEER.role, m->PEER.index, fd);
-        else
-            (void)close(fd);
+        take_peer(c, m, fd);
         break;
-    case VC_IPC_START: {
-        c->started = true;
-        if (c->ops->start && c->ops->start(c, &fail) != 0) {
-            struct vc_event e = vc_event_of(VC_EVENT_PROCESS_ENDED, VC_OUTCOME_FAILED, 0, 0);
-            vc_event_text(&e, VC_FIELD_PROCESS, vc_str_of(vc_role_name(c->role)));
-            e.fail = fail;
-            vc_child_emit(c, &e);
-            _exit(3);
-        }
-        struct vc_msg ready = {.type = VC_IPC_READY};
-        (void)vc_port_send(&c->supervisor, &ready, -1);
+    case VC_IPC_START:
+        take_start(c);
         break;
-    }
     case VC_IPC_PING: {
         const struct vc_msg pong = {.type = VC_IPC_PONG};
         (void)vc_port_send(&c->supervisor, &pong, -1);
@@ -102,6 +131,8 @@ int vc_child_run(struct vc_child *c, enum vc_role role, const struct vc_child_op
     vc_port_open(&c->supervisor, &c->loop, SUPERVISOR_FD, role, VC_ROLE_SUPERVISOR, 0, on_message, on_lost, c);
     const struct vc_loop_owner who = {.due = ops->due, .tick = ops->tick, .owner = owner};
     vc_loop_run(&c->loop, &who);
+    for (unsigned i = 0; i < c->n_waiting; i++)
+        (void)close(c->waiting[i].fd);
     if (ops->end)
         ops->end(c);
     vc_port_close(&c->supervisor);

@@ -83,7 +83,7 @@ static bool all_stay(const struct vc_portal *p)
 /** A login in progress. The authority keeps it, and it goes on over another connection. */
 static bool is_login(const struct vc_conn *c)
 {
-    return c->form_sent || c->session != 0 || c->state == VC_CONN_ASKED;
+    return c->form_sent || c->session != 0 || c->state == VC_CONN_ASKED || c->state == VC_CONN_WAITING;
 }
 
 /** Of @held, in the order of their sources, only those of the sources that hold most stay. */

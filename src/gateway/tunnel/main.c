@@ -273,8 +273,6 @@ static void on_authority(struct vc_port *port, const struct vc_msg *m, int fd)
     struct vc_fail why = {0};
     char reason[129];
     (void)fd;
-    if (!t->worker)
-        return;
     switch (m->type) {
     case VC_IPC_EXPECT:
         take_expect(t, m);
@@ -463,7 +461,7 @@ static void peer(struct vc_child *child, enum vc_role role, uint16_t index, int 
         vc_port_open(&t->authority, &child->loop, fd, VC_ROLE_TUNNEL, role, index, on_authority, on_lost, t);
         /* a new authority knows its sessions from the store: it hears which of them are up here */
         size_t at = 0;
-        for (struct vc_live *l; t->worker && (l = vc_live_next(t->worker, &at));) {
+        for (struct vc_live *l; (l = vc_live_next(t->worker, &at));) {
             const struct vc_session_facts *f = &vc_live_session(l)->facts;
             struct vc_msg up = {.type = VC_IPC_UP, .UP = {.session = f->id, .generation = f->generation}};
             (void)vc_port_send(&t->authority, &up, -1);
