@@ -72,11 +72,11 @@ def test_full_disk(start_gateway, connect, world, tmp_path):
                 if connect(g, host=2, up=False, options=["--authenticate"]).wait_exit() != 0:
                     break
             assert g.events("user.refused", cause="store")
-            assert Transfer(a.host, world.behind, netns.BEHIND4, 20 << 20).intact
             a.signal(signal.SIGUSR2)
             a.wait_told("reconnect")
             assert a.addresses == had and ping(a.host, netns.BEHIND4) == 0
         assert pings.stop() == 0
+        assert Transfer(a.host, world.behind, netns.BEHIND4, 20 << 20).intact
         number = next(u["ID"] for u in g.show("users") if u["IPv4"] == ended.address4)
         g.control("disconnect", "id", str(number))
         ended.wait_exit()

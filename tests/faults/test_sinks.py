@@ -89,19 +89,19 @@ def life_goes_on(g, connect, world, tmp_path, block):
     """Sessions on both channels, a transfer, logins and a process that dies, while the block holds."""
     a, b = connect(g, host=1), connect(g, host=2, options=["--no-dtls"])
     a.wait_dtls()
-    with pinging(a.host, netns.BEHIND4, tmp_path) as over_dtls, pinging(b.host, netns.BEHIND4, tmp_path) as over_tls:
-        with block:
+    with block:
+        with pinging(a.host, netns.BEHIND4, tmp_path) as over_dtls, pinging(b.host, netns.BEHIND4, tmp_path) as over_tls:
             for _ in range(3):
                 stranger(world)
             replaced(g, "varco-verifier")
             c = connect(g, host=4)
-            assert Transfer(c.host, world.behind, netns.BEHIND4, 20 << 20).intact
             a.signal(signal.SIGUSR2)
             a.wait_told("reconnect")
             over_tls.wait_replies(20)
-            assert {c.address4 for c in (a, b, c)} <= {u["IPv4"] for u in g.show("users")}
-        over_dtls.wait_replies(20)
-    assert over_tls.stop() == 0
+            over_dtls.wait_replies(20)
+        assert over_tls.stop() == 0
+        assert Transfer(c.host, world.behind, netns.BEHIND4, 20 << 20).intact
+        assert {c.address4 for c in (a, b, c)} <= {u["IPv4"] for u in g.show("users")}
 
 
 @pytest.mark.parametrize("kind", ["pipe", "socket", "terminal"])
