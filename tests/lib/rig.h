@@ -554,15 +554,16 @@ RIG_API void expect_told(struct rig *r, uint64_t id, enum vc_live_end how, enum 
 
 /* ---- its DTLS ---- */
 
-/** A socket at 127.0.0.@host, any port. */
+/** A socket at 127.0.0.@host, any port but that of the one before. */
 RIG_API void client_udp(struct client *c, uint8_t host)
 {
     struct sockaddr_storage to;
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000U | host)};
-    if (c->udp >= 0)
-        (void)close(c->udp);
+    int before = c->udp; /* it has its port until the new one has another */
     c->udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     assert_true(c->udp >= 0 && bind(c->udp, (struct sockaddr *)&at, sizeof(at)) == 0);
+    if (before >= 0)
+        (void)close(before);
     socklen_t len = vc_sockaddr_of(&c->rig->gateway, AF_INET, &to);
     assert_int_equal(connect(c->udp, (struct sockaddr *)&to, len), 0);
 }
