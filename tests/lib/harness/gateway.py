@@ -175,6 +175,8 @@ class Gateway:
 
         if self.running():
             self.processes()
+        self.process.kill()  # first: else it would tell that another of its processes died, and start it again
+        self.process.wait()
 
         def gone():  # each process of varcod has a session of its own
             left = {*proc.session(self.process.pid), *filter(proc.alive, self._known)}
@@ -184,7 +186,6 @@ class Gateway:
             return not left
 
         until(gone, "the gateway's processes are killed")
-        self.process.wait()
 
     # -- what it tells ------------------------------------------------------------------------------------------------
 
