@@ -15,7 +15,7 @@
     X(PROCESS_NOTICE,      "process.notice",            PROCESS,   VC_BY_ANY,                       "",      "something an administrator should know") \
     X(GATEWAY_UP,          "process.gateway-up",        PROCESS,   VC_BY_SUPERVISOR,                "",      "the gateway serves") \
     X(GATEWAY_STOPPING,    "process.gateway-stopping",  PROCESS,   VC_BY_SUPERVISOR,                "",      "the gateway stops") \
-    X(CONFIG_KEY,          "process.config-key",        PROCESS,   VC_BY_SUPERVISOR,                "",      "a configuration key that is not served, unknown, or has no effect") \
+    X(CONFIG_KEY,          "process.config-key",        PROCESS,   VC_BY_SUPERVISOR | VC_BY_AUTHORITY, "",      "a configuration key that is not served, unknown, or has no effect") \
     X(CONTROL,             "process.control",           PROCESS,   VC_BY_AUTHORITY,                 "",      "a command came over the control socket") \
     X(LEFT_OUT,            "process.left-out",          PROCESS,   VC_BY_SUPERVISOR,                "",      "events of one source were left out, as there were too many of them") \
     X(TLS_ACCEPTED,        "tls.accepted",              TLS,       VC_BY_PORTAL,                    "F1.1",  "a connection came in") \

@@ -92,6 +92,7 @@ enum vc_next {
     X(VERIFIER_BUSY,       USER,     RETRY,     "too many logins wait for a password check: try again") \
     X(VERIFIER_DIED,       USER,     RETRY,     "the password check was interrupted: try again") \
     X(CREDENTIALS_MISSING, USER,     ASK,       "the answer lacks the user name or the password") \
+    X(USER_FILE,           USER,     STOP,      "the file of settings of this user or group cannot be read, and without it the login would have others: mend what is named") \
     X(MAX_CLIENTS,         USER,     RETRY,     "the gateway is full (max-clients): raise it, or end other sessions") \
     X(MAX_SAME_CLIENTS,    USER,     RETRY,     "the user has max-same-clients sessions already: end one, or raise it") \
     X(NOTHING_TO_FETCH,    DOWNLOAD, NONE,      "no profile and no packages are offered: there was nothing to fetch") \

@@ -51,6 +51,9 @@
     X(CONTROL_SOCKET, SUPERVISOR, AUTHORITY,  1,   16,      AT_START) \
     X(STORY,          SUPERVISOR, AUTHORITY,  0,   4096,    ALWAYS) \
     X(PLEASE,         AUTHORITY,  SUPERVISOR, 0,   64,      ALWAYS) \
+    X(FILES,          AUTHORITY,  SUPERVISOR, 0,   1100,    ALWAYS) \
+    X(FILE,           SUPERVISOR, AUTHORITY,  1,   4200,    ALWAYS) \
+    X(FILES_END,      SUPERVISOR, AUTHORITY,  0,   256,     ANSWER) \
     X(SIGN,           PORTAL,     SIGNER,     0,   4400,    HANDSHAKE) \
     X(SIGNED,         SIGNER,     PORTAL,     0,   2100,    ANSWER) \
     X(LOGIN,          PORTAL,     AUTHORITY,  0,   8192,    BEFORE_SUCCESS) \
@@ -87,6 +90,7 @@
 #define VC_IPC_ANSWERS(X) \
     X(READY,      START) \
     X(PONG,       PING) \
+    X(FILES_END,  FILES) \
     X(SIGNED,     SIGN) \
     X(FORM,       LOGIN) \
     X(SUCCESS,    LOGIN) \
@@ -123,6 +127,9 @@
 #define VC_MSG_PASSWORD_FILE(F)                                     /* fd: read from offset 0 */
 #define VC_MSG_CONTROL_SOCKET(F)                                    /* fd: a listening Unix socket */
 #define VC_MSG_PLEASE(F) F(U8, what, 0) F(U8, role, 0) F(U16, index, 0) /* enum vc_please; whom to REPLACE */
+#define VC_MSG_FILES(F)  F(U64, query, 0) F(TEXT, vhost, 256) F(TEXT, group, 256) F(TEXT, user, 256) /* whose settings */
+#define VC_MSG_FILE(F)   F(U64, query, 0) F(TEXT, path, 4096)       /* fd: the group's, then the user's; those there are */
+#define VC_MSG_FILES_END(F) F(U64, query, 0) F(U16, cause, 0) F(U32, sys_errno, 0) F(TEXT, detail, 160) /* NONE: that was all */
 #define VC_MSG_SIGN(F)   F(U64, handshake, 0) F(U16, key, 0) F(U16, scheme, 0) F(BYTES, tbs, 4300)
 #define VC_MSG_SIGNED(F) F(U64, handshake, 0) F(U8, ok, 0) F(BYTES, signature, 2048)
 #define VC_MSG_LOGIN(F)  F(U64, conn, 0) F(U8, kind, 0) F(ENDPOINT, source, 0) F(U8, has, 0) F(U64, opaque, 0) \

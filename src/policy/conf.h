@@ -31,6 +31,7 @@ enum vc_conf_dtls_legacy {
 #define VC_CONF_DNS_MAX 64 /* of dns, and of nbns */
 #define VC_CONF_SPLIT_DNS_MAX 1024
 #define VC_CONF_ROUTES_MAX 4096 /* of route, and of no-route */
+#define VC_CONF_VHOSTS_MAX 64
 #define VC_CONF_MAX_CLIENTS 8192
 #define VC_CONF_VERIFIERS 4
 
@@ -39,15 +40,21 @@ struct vc_conf_group {
     const char *label; /* never NULL */
 };
 
-/** All pointers are the configuration's own, valid until vc_conf_deinit; strings end in NUL. NULL, a family NONE or a
- *  count of 0 where the key is absent and has no default. Times are in seconds. */
+/** Where a value came from. */
+struct vc_conf_origin {
+    const char *file; /* NULL: it is the default */
+    unsigned line;    /* of the last line that set it */
+};
+
+/** All pointers are the configuration's own, or those of the one that it lies over, valid until vc_conf_deinit; strings
+ *  end in NUL. NULL, a family NONE or a count of 0 where the key is absent and has no default. Times are in seconds. */
 struct vc_conf {
     /* login */
     const char *passwd_file; /* ocpasswd format; never NULL */
     struct vc_conf_group *groups;
     size_t n_groups;
     const char *default_select_group; /* the label of "the user's own group"; NULL: no such entry */
-    bool select_group_by_url;         /* also set by cisco-client-compat */
+    bool select_group_by_url;         /* as written: see vc_conf_by_url */
     bool list_groups;
     enum vc_conf_unknown_url unknown_url;
     const char *banner, *pre_login_banner;
@@ -55,6 +62,8 @@ struct vc_conf {
     bool persistent_cookies;
     uint32_t max_clients;      /* never 0 */
     uint32_t max_same_clients; /* 0: no limit */
+    /* Folders with a file for each, and the file for those who have none there: for vc_conf_overlay. */
+    const char *config_per_user, *config_per_group, *default_user_config, *default_group_config;
 
     /* listening, certificates */
     const char *listen_host;               /* NULL: all addresses */
@@ -91,6 +100,7 @@ struct vc_conf {
     size_t n_routes;
     struct vc_prefix *no_routes;
     size_t n_no_routes;
+    bool append_routes; /* those of users and groups are added */
     bool client_bypass_protocol;
 
     /* timers and transport */
@@ -101,19 +111,29 @@ struct vc_conf {
     enum vc_conf_rekey rekey_method;
     uint32_t mtu; /* of the link; 0: no limit */
     bool no_udp, dtls_psk, match_tls_dtls_ciphers;
-    enum vc_conf_dtls_legacy dtls_legacy; /* what is in force: cisco-client-compat and match-tls-dtls-ciphers applied */
+    enum vc_conf_dtls_legacy dtls_legacy; /* as written: see vc_conf_dtls_legacy */
     bool cisco_client_compat;
     enum vc_conf_dtls_cookie dtls_cookie;
     enum vc_conf_bye cisco_bye;
 
-    unsigned line[VC_N_CONF_KEYS]; /* of the last line that set it, by its main name; 0: it is the default */
-    char *strings;                 /* what the texts point into */
+    struct vc_conf_vhost {
+        const char *name; /* in small letters */
+        struct vc_conf *conf;
+    } * vhosts; /* of the global part only */
+    size_t n_vhosts;
+
+    struct vc_conf_origin origin[VC_N_CONF_KEYS]; /* by main names */
+    struct vc_conf_block *blocks;                 /* what the pointers point into, where it is our own */
 };
 
+/** What is in force after cisco-client-compat and match-tls-dtls-ciphers, and which key says so. */
+bool vc_conf_by_url(const struct vc_conf *conf, enum vc_conf_key *said_by);
+enum vc_conf_dtls_legacy vc_conf_dtls_legacy(const struct vc_conf *conf, enum vc_conf_key *said_by);
+
 /**
- * Reads a whole configuration.
+ * Reads a whole configuration, and what each of its virtual hosts makes of it.
  * @conf       empty (zeroed); on failure it is left so
- * @file_name  for messages; not opened
+ * @file_name  for messages and origins; not opened
  * @bytes      the file's content; not needed afterwards
  * @notes      grows, whether or not the reading succeeds; may be NULL
  * Returns 0; or -1 with *fail (VC_CAUSE_CONFIG, "FILE:LINE: KEY: reason", or NO_MEMORY).
@@ -121,11 +141,27 @@ struct vc_conf {
 int vc_conf_read(struct vc_conf *conf, const char *file_name, const void *bytes, size_t len,
                  struct vc_conf_notes *notes, struct vc_fail *fail);
 
+/** The part for a server name of TLS (RFC 6066 3; any case, a dot at its end is no part of it): that of the virtual
+ * host of this name, else @conf itself. */
+const struct vc_conf *vc_conf_of_host(const struct vc_conf *conf, struct vc_str name);
+
+/**
+ * Lays a file of a group or a user over what holds without it: a key of scope U that is in the file takes the place of
+ * the one below, a list as a whole, but routes add up where append-routes is on (docs/configuration.md, "Files"). Other
+ * keys are noted and skipped. Parameters as above.
+ * @conf  empty
+ * @base  outlives @conf
+ */
+int vc_conf_overlay(struct vc_conf *conf, const struct vc_conf *base, const char *file_name, const void *bytes,
+                    size_t len, struct vc_conf_notes *notes, struct vc_fail *fail);
+
 /** Harmless on an empty one and twice. */
 void vc_conf_deinit(struct vc_conf *conf);
 
-/** Every effective value as a line of the same grammar. Without @lines what is printed reads back as the same model;
- * with them each line says where it came from (" # line 7", " # default"). The writer is bad when it has no room. */
-void vc_conf_print(const struct vc_conf *conf, bool lines, struct vc_writer *w);
+/** Every effective value as a line of the same grammar. Without @origins what is printed reads back as the same model,
+ *  virtual hosts included; with them the part alone is printed, as it is in force, and each line says where it came
+ * from
+ *  (" # FILE:7", " # default"). The writer is bad when it has no room. */
+void vc_conf_print(const struct vc_conf *conf, bool origins, struct vc_writer *w);
 
 #endif

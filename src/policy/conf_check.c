@@ -9,12 +9,14 @@ static int missing(struct vc_conf_reading *r, const char *what)
 
 static int bad_key(struct vc_conf_reading *r, enum vc_conf_key key, const char *why)
 {
-    return vc_conf_bad(r->fail, r->file, r->conf->line[key], "%s: %s", vc_conf_key_row(key)->name, why);
+    return vc_conf_bad(r->fail, r->file, r->conf->origin[key].line, "%s: %s", vc_conf_key_row(key)->name, why);
 }
 
 static void note_key(struct vc_conf_reading *r, enum vc_conf_note_kind kind, enum vc_conf_key key, const char *words)
 {
-    vc_conf_notes_add(r->notes, kind, r->conf->line[key], vc_str_of(vc_conf_key_row(key)->name), "%s", words);
+    if (r->layer == LAYER_GLOBAL || r->begun[key]) /* else the layer below has it */
+        vc_conf_notes_add(r->notes, kind, r->conf->origin[key].line, vc_str_of(vc_conf_key_row(key)->name), "%s",
+                          words);
 }
 
 static int check_login(struct vc_conf_reading *r)
@@ -31,7 +33,7 @@ static int check_login(struct vc_conf_reading *r)
     if (r->n_certs != r->n_keys)
         return bad_key(r, r->n_certs > r->n_keys ? VC_CONF_KEY_SERVER_CERT : VC_CONF_KEY_SERVER_KEY,
                        "there must be as many server-cert lines as server-key lines");
-    if (c->line[VC_CONF_KEY_RUN_AS_USER] > 0 && c->line[VC_CONF_KEY_RUN_AS_GROUP] == 0)
+    if (c->origin[VC_CONF_KEY_RUN_AS_USER].file && !c->origin[VC_CONF_KEY_RUN_AS_GROUP].file)
         c->run_as_group = NULL;
     if (!c->udp_listen_host) {
         c->udp_listen_host = c->listen_host;
@@ -117,6 +119,8 @@ static int check_pool6(struct vc_conf_reading *r)
 static void apply_default_routes(struct vc_conf_reading *r)
 {
     struct vc_conf *c = r->conf;
+    if (r->layer == LAYER_FILE && !r->begun[VC_CONF_KEY_ROUTE])
+        return; /* the list is not our own */
     bool all4 = r->default_route, all6 = r->default_route;
     size_t n = 0;
     for (size_t i = 0; i < c->n_routes; i++) {
@@ -130,37 +134,36 @@ static void apply_default_routes(struct vc_conf_reading *r)
     c->n_routes = n;
 }
 
+static void check_files(struct vc_conf_reading *r)
+{
+    const struct vc_conf *c = r->conf;
+    if (c->default_user_config && !c->config_per_user)
+        note_key(r, VC_CONF_NOTE_IGNORED, VC_CONF_KEY_DEFAULT_USER_CONFIG, "it is read where config-per-user is set");
+    if (c->default_group_config && !c->config_per_group)
+        note_key(r, VC_CONF_NOTE_IGNORED, VC_CONF_KEY_DEFAULT_GROUP_CONFIG, "it is read where config-per-group is set");
+}
+
 static int check_transport(struct vc_conf_reading *r)
 {
     struct vc_conf *c = r->conf;
-    if (c->line[VC_CONF_KEY_KEEPALIVE] > 0)
+    enum vc_conf_key said_by;
+    enum vc_conf_dtls_legacy legacy;
+    if (c->origin[VC_CONF_KEY_KEEPALIVE].file)
         c->mobile_keepalive_s = c->keepalive_s;
     if (c->rekey_s > 31536000) /* the most that is ever announced */
         c->rekey_s = 31536000;
-    if (c->cisco_client_compat) {
-        if (!c->select_group_by_url)
-            c->line[VC_CONF_KEY_SELECT_GROUP_BY_URL] = c->line[VC_CONF_KEY_CISCO_CLIENT_COMPAT];
-        c->select_group_by_url = true;
-        if (c->dtls_legacy != VC_CONF_LEGACY_ALL)
-            c->line[VC_CONF_KEY_DTLS_LEGACY] = c->line[VC_CONF_KEY_CISCO_CLIENT_COMPAT];
-        c->dtls_legacy = VC_CONF_LEGACY_ALL;
-    }
-    if (c->match_tls_dtls_ciphers) {
-        if (c->dtls_legacy == VC_CONF_LEGACY_ALL)
-            return bad_key(r, VC_CONF_KEY_MATCH_TLS_DTLS_CIPHERS,
-                           "cannot go with dtls-legacy = true or cisco-client-compat = true");
-        if (c->dtls_legacy != VC_CONF_LEGACY_NONE)
-            c->line[VC_CONF_KEY_DTLS_LEGACY] = c->line[VC_CONF_KEY_MATCH_TLS_DTLS_CIPHERS];
-        c->dtls_legacy = VC_CONF_LEGACY_NONE;
-    }
+    legacy = vc_conf_dtls_legacy(c, &said_by);
+    if (c->match_tls_dtls_ciphers && legacy == VC_CONF_LEGACY_ALL)
+        return bad_key(r, VC_CONF_KEY_MATCH_TLS_DTLS_CIPHERS,
+                       "cannot go with dtls-legacy = true or cisco-client-compat = true");
     if (c->udp_port == 0 && !c->no_udp)
         note_key(r, VC_CONF_NOTE_NO_DTLS, VC_CONF_KEY_UDP_PORT, "no udp-port: clients stay on TLS");
     if (c->udp_port == 0 || c->no_udp)
         return 0;
-    if (c->dtls_legacy == VC_CONF_LEGACY_ALL)
-        note_key(r, VC_CONF_NOTE_NOT_SERVED, VC_CONF_KEY_DTLS_LEGACY,
+    if (legacy == VC_CONF_LEGACY_ALL)
+        note_key(r, VC_CONF_NOTE_NOT_SERVED, said_by,
                  "DTLS 0x0100 is not served yet: clients that know nothing newer stay on TLS");
-    if (!c->dtls_psk && c->dtls_legacy == VC_CONF_LEGACY_NONE)
+    if (!c->dtls_psk && legacy == VC_CONF_LEGACY_NONE)
         note_key(r, VC_CONF_NOTE_NO_DTLS, VC_CONF_KEY_DTLS_PSK,
                  "neither dtls-psk nor dtls-legacy is on: clients stay on TLS");
     return 0;
@@ -173,5 +176,6 @@ int vc_conf_check(struct vc_conf_reading *r)
     if (r->conf->ipv4_network.ip.family == VC_FAMILY_NONE && r->conf->ipv6_network.ip.family == VC_FAMILY_NONE)
         return missing(r, "a network for the clients (ipv4-network or ipv6-network)");
     apply_default_routes(r);
+    check_files(r);
     return check_transport(r);
 }

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (got != 0) {
         MUST(fail_a.cause == VC_CAUSE_CONFIG && strcmp(fail_a.detail, fail_b.detail) == 0);
-        MUST(!a.strings && !b.strings);
+        MUST(!a.blocks && !b.blocks);
     } else {
         char *text_a = print(&a, true, size), *text_b = print(&b, true, size);
         MUST(strcmp(text_a, text_b) == 0);

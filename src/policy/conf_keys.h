@@ -137,12 +137,12 @@
     X(BANNER, "banner", V, NOW, K_TEXT(2048), SERVED, "none", "show this text after login") \
     X(PRE_LOGIN_BANNER, "pre-login-banner", V, NOW, K_TEXT(2048), SERVED, "none", "show this text above the login form") \
     X(USER_PROFILE, "user-profile", V, NOW, K(PATH), LATER, "none", "offer this XML profile for download") \
-    X(CONFIG_PER_USER, "config-per-user", V, NOW, K(PATH), LATER, "none", "read settings of single users from this directory") \
-    X(CONFIG_PER_GROUP, "config-per-group", V, NOW, K(PATH), LATER, "none", "read settings of groups from this directory") \
-    X(DEFAULT_USER_CONFIG, "default-user-config", V, NOW, K(PATH), LATER, "none", "read settings of users without a file from this one") \
-    X(DEFAULT_GROUP_CONFIG, "default-group-config", V, NOW, K(PATH), LATER, "none", "read settings of groups without a file from this one") \
+    X(CONFIG_PER_USER, "config-per-user", V, NOW, K(PATH), SERVED, "none", "read settings of single users from this directory") \
+    X(CONFIG_PER_GROUP, "config-per-group", V, NOW, K(PATH), SERVED, "none", "read settings of groups from this directory") \
+    X(DEFAULT_USER_CONFIG, "default-user-config", V, NOW, K(PATH), SERVED, "none", "read settings of users without a file from this one") \
+    X(DEFAULT_GROUP_CONFIG, "default-group-config", V, NOW, K(PATH), SERVED, "none", "read settings of groups without a file from this one") \
     /* obsolete or undocumented in ocserv */ \
-    X(APPEND_ROUTES, "append-routes", V, NOW, K(BOOL), LATER, "false", "add the routes of users and groups to the global ones") \
+    X(APPEND_ROUTES, "append-routes", V, NOW, K(BOOL), SERVED, "false", "add the routes of users and groups to the global ones") \
     X(SEC_MOD_DB_CLEANUP_TIME, "sec-mod-db-cleanup-time", G, NOW, K_NUMBER(0, 2147483647), NOTHING, "none", "expired sessions leave the store when they expire") \
     X(DEBUG_NO_SECMOD_STATS, "debug-no-secmod-stats", G, NOW, K(BOOL), NOTHING, "none", "it is a test switch of ocserv") \
     X(USE_SECCOMP, "use-seccomp", G, NOW, K_SAME(ISOLATE_WORKERS), NOTHING, "none", "it is the old name of isolate-workers") \

@@ -48,78 +48,81 @@ struct good {
 
 // clang-format off
 static const struct good goods[] = {
-    {"",                                    {"auth = \"plain[passwd=/p]\" # line 1\n", "tcp-port = 443 # line 2\n", "dpd = 30 # default\n"}},
-    {"",                                    {"ipv4-network = 10.0.0.0/24 # line 5\n", "run-as-group = \"varco-net\" # default\n", "!ipv6-network"}},
-    {"# c\ndpd = 90\n",                     {"dpd = 90 # line 7\n"}},
-    {"dpd = 90\ndpd = 91\n",                {"dpd = 91 # line 7\n", "!dpd = 90"}},
+    {"",                                    {"auth = \"plain[passwd=/p]\" # f:1\n", "tcp-port = 443 # f:2\n", "dpd = 30 # default\n"}},
+    {"",                                    {"ipv4-network = 10.0.0.0/24 # f:5\n", "run-as-group = \"varco-net\" # default\n", "!ipv6-network"}},
+    {"# c\ndpd = 90\n",                     {"dpd = 90 # f:7\n"}},
+    {"dpd = 90\ndpd = 91\n",                {"dpd = 91 # f:7\n", "!dpd = 90"}},
     {"dpd = 0\n",                           {"dpd = 0 "}},
     {"dpd = 31536000\n",                    {"dpd = 31536000 "}},
-    {"keepalive = 32400\n",                 {"keepalive = 32400 # line 6\n"}},
+    {"keepalive = 32400\n",                 {"keepalive = 32400 # f:6\n"}},
     {"mobile-dpd = 1800\n",                 {"mobile-dpd = 1800 "}},
     {"auth-timeout = 1\n",                  {"auth-timeout = 1 "}},
     {"cookie-timeout = 2147483647\n",       {"cookie-timeout = 2147483647 "}},
     {"idle-timeout = 1200\n",               {"idle-timeout = 1200 "}},
     {"session-timeout = 86400\n",           {"session-timeout = 86400 "}},
-    {"switch-to-tcp-timeout = 0\n",         {"switch-to-tcp-timeout = 0 # line 6\n"}},
+    {"switch-to-tcp-timeout = 0\n",         {"switch-to-tcp-timeout = 0 # f:6\n"}},
     {"rekey-time = 0\n",                    {"rekey-time = 0 "}},
-    {"rekey-time = 4294967295\n",           {"rekey-time = 31536000 # line 6\n"}},
-    {"rekey-method = new-tunnel\n",         {"rekey-method = new-tunnel # line 6\n"}},
-    {"rekey-method = ssl\n",                {"rekey-method = ssl # line 6\n"}},
+    {"rekey-time = 4294967295\n",           {"rekey-time = 31536000 # f:6\n"}},
+    {"rekey-method = new-tunnel\n",         {"rekey-method = new-tunnel # f:6\n"}},
+    {"rekey-method = ssl\n",                {"rekey-method = ssl # f:6\n"}},
     {"mtu = 576\n",                         {"mtu = 576 "}},
     {"",                                    {"!mtu"}},
-    {"max-clients = 16\n",                  {"max-clients = 16 # line 6\n"}},
-    {"max-clients = 0\n",                   {"max-clients = 8192 # line 6\n"}},
+    {"max-clients = 16\n",                  {"max-clients = 16 # f:6\n"}},
+    {"max-clients = 0\n",                   {"max-clients = 8192 # f:6\n"}},
     {"max-same-clients = 2\n",              {"max-same-clients = 2 "}},
-    {"tcp-port = 1\n",                      {"tcp-port = 1 # line 6\n"}},
+    {"tcp-port = 1\n",                      {"tcp-port = 1 # f:6\n"}},
     {"tcp-port: 65535\n",                   {"tcp-port = 65535 "}},
-    {"udp-port = 443\n",                    {"udp-port = 443 # line 6\n"}},
-    {"udp-port = 0\n",                      {"udp-port = 0 # line 6\n"}},
-    {"listen-host = 192.0.2.1\n",           {"listen-host = \"192.0.2.1\" # line 6\n", "udp-listen-host = \"192.0.2.1\" # default\n"}},
+    {"udp-port = 443\n",                    {"udp-port = 443 # f:6\n"}},
+    {"udp-port = 0\n",                      {"udp-port = 0 # f:6\n"}},
+    {"listen-host = 192.0.2.1\n",           {"listen-host = \"192.0.2.1\" # f:6\n", "udp-listen-host = \"192.0.2.1\" # default\n"}},
     {"listen-host = vpn.example\nudp-listen-host = ::1\n",
-                                            {"listen-host = \"vpn.example\" ", "udp-listen-host = \"::1\" # line 7\n"}},
-    {"run-as-user = nobody\n",              {"run-as-user = \"nobody\" # line 6\n", "!run-as-group"}},
-    {"run-as-group = daemon\n",             {"run-as-user = \"varco-net\" # default\n", "run-as-group = \"daemon\" # line 6\n"}},
+                                            {"listen-host = \"vpn.example\" ", "udp-listen-host = \"::1\" # f:7\n"}},
+    {"run-as-user = nobody\n",              {"run-as-user = \"nobody\" # f:6\n", "!run-as-group"}},
+    {"run-as-group = daemon\n",             {"run-as-user = \"varco-net\" # default\n", "run-as-group = \"daemon\" # f:6\n"}},
     {"occtl-socket-file = /run/o.socket\n", {"occtl-socket-file = \"/run/o.socket\" "}},
-    {"use-occtl = false\n",                 {"use-occtl = false # line 6\n"}},
-    {"use-dbus = no\n",                     {"use-occtl = false # line 6\n"}},
+    {"use-occtl = false\n",                 {"use-occtl = false # f:6\n"}},
+    {"use-dbus = no\n",                     {"use-occtl = false # f:6\n"}},
     {"pid-file = /run/a b.pid\n",           {"pid-file = \"/run/a b.pid\" "}},
     {"log-level = 9999\n",                  {"log-level = 9999 "}},
     {"log-format = json\n",                 {"log-format = json "}},
     {"syslog-facility = local7\n",          {"syslog-facility = local7 "}},
-    {"sec-mod-scale = 0\n",                 {"sec-mod-scale = 4 # line 6\n"}},
+    {"sec-mod-scale = 0\n",                 {"sec-mod-scale = 4 # f:6\n"}},
     {"sec-mod-scale = 7\n",                 {"sec-mod-scale = 7 "}},
     {"tunnel-processes = 2\nportal-processes = 3\n", {"tunnel-processes = 2 ", "portal-processes = 3 "}},
     {"state-dir = /var/lib/x\n",            {"state-dir = \"/var/lib/x\" "}},
-    {"device = tun-a\n",                    {"device = \"tun-a\" # line 6\n"}},
+    {"device = tun-a\n",                    {"device = \"tun-a\" # f:6\n"}},
     {"",                                    {"device = \"vpns\" # default\n"}},
     {"server-cert = /c2\nserver-key = /k2\n", {"server-cert = \"/c\"", "server-key = \"/k\""}},
     {"tls-max = 1.2\n",                     {"tls-max = 1.2 "}},
     {"dtls-cookie = off\n",                 {"dtls-cookie = off "}},
     {"cisco-bye = logout\n",                {"cisco-bye = logout "}},
-    {"list-groups = No\n",                  {"list-groups = false # line 6\n"}},
+    {"list-groups = No\n",                  {"list-groups = false # f:6\n"}},
     {"unknown-url = reject\n",              {"unknown-url = reject "}},
     {"same-clients = refuse\n",             {NULL}},
-    {"nat = YES\n",                         {"nat = true # line 6\n"}},
+    {"nat = YES\n",                         {"nat = true # f:6\n"}},
     {"predictable-ips = false\n",           {"predictable-ips = false "}},
     {"persistent-cookies = true\n",         {"persistent-cookies = true "}},
     {"client-bypass-protocol = true\n",     {"client-bypass-protocol = true "}},
     {"tunnel-all-dns = true\n",             {"tunnel-all-dns = true "}},
+    {"append-routes = true\n",              {"append-routes = true # f:6\n"}},
+    {"config-per-user = /u\ndefault-user-config = /d\n", {"config-per-user = \"/u\" # f:6\n", "default-user-config = \"/d\" # f:7\n"}},
+    {"config-per-group = /u\ndefault-group-config = /d\n", {"config-per-group = \"/u\" # f:6\n", "default-group-config = \"/d\" # f:7\n"}},
     {"no-udp = true\n",                     {"no-udp = true "}},
     {"dtls-psk = false\n",                  {"dtls-psk = false "}},
-    {"dtls-legacy = true\n",                {"dtls-legacy = true # line 6\n"}},
-    {"dtls-legacy = false\n",               {"dtls-legacy = false # line 6\n"}},
+    {"dtls-legacy = true\n",                {"dtls-legacy = true # f:6\n"}},
+    {"dtls-legacy = false\n",               {"dtls-legacy = false # f:6\n"}},
     {"",                                    {"!dtls-legacy", "select-group-by-url = false # default\n"}},
-    {"cisco-client-compat = true\n",        {"dtls-legacy = true # line 6\n", "select-group-by-url = true # line 6\n"}},
-    {"dtls-legacy = false\ncisco-client-compat = true\n", {"dtls-legacy = true # line 7\n"}},
-    {"always-require-cert = false\n",       {"cisco-client-compat = true # line 6\n", "select-group-by-url = true # line 6\n"}},
+    {"cisco-client-compat = true\n",        {"dtls-legacy = true # f:6\n", "select-group-by-url = true # f:6\n"}},
+    {"dtls-legacy = false\ncisco-client-compat = true\n", {"dtls-legacy = true # f:7\n"}},
+    {"always-require-cert = false\n",       {"cisco-client-compat = true # f:6\n", "select-group-by-url = true # f:6\n"}},
     {"always-require-cert = true\n",        {"cisco-client-compat = false # default\n"}},
-    {"match-tls-dtls-ciphers = true\n",     {"match-tls-dtls-ciphers = true ", "dtls-legacy = false # line 6\n"}},
-    {"match-tls-dtls-ciphers = true\ndtls-legacy = false\n", {"dtls-legacy = false # line 7\n"}},
+    {"match-tls-dtls-ciphers = true\n",     {"match-tls-dtls-ciphers = true ", "dtls-legacy = false # f:6\n"}},
+    {"match-tls-dtls-ciphers = true\ndtls-legacy = false\n", {"dtls-legacy = false # f:7\n"}},
     {"select-group-by-url = true\n",        {"select-group-by-url = true "}},
     {"select-group = a\nselect-group = b [ Big B ]\nselect-group = c[]\n",
                                             {"select-group = \"a[a]\" ", "select-group = \"b[Big B]\" ", "select-group = \"c[c]\" "}},
     {"select-group = a[x]y]\n",             {"select-group = \"a[x]y]\" "}},
-    {"select-group = a\n b[\xc3\xa4]\n",    {"select-group = \"a[a]\" # line 7\n", "select-group = \"b[\xc3\xa4]\" "}},
+    {"select-group = a\n b[\xc3\xa4]\n",    {"select-group = \"a[a]\" # f:7\n", "select-group = \"b[\xc3\xa4]\" "}},
     {"default-select-group = \"My own\"\n", {"default-select-group = \"My own\" "}},
     {"banner = \"Hello & <welcome>\"\n",    {"banner = \"Hello & <welcome>\" "}},
     {"banner = x\nbanner =\n",              {"!banner"}},
@@ -127,24 +130,24 @@ static const struct good goods[] = {
     {"default-domain = a.example \t b.example\n", {"default-domain = \"a.example b.example\" "}},
     {"default-domain = a\ndefault-domain =\n", {"!default-domain"}},
     {"dns = 192.0.2.1\nipv4-dns = 192.0.2.2\nipv6-dns = 2001:db8::1\n",
-                                            {"dns = 192.0.2.1 # line 8\n", "dns = 192.0.2.2 ", "dns = 2001:db8::1 "}},
+                                            {"dns = 192.0.2.1 # f:8\n", "dns = 192.0.2.2 ", "dns = 2001:db8::1 "}},
     {"nbns = 192.0.2.1\nipv4-nbns = 192.0.2.2\nipv6-nbns = ::2\n",
                                             {"nbns = 192.0.2.1 ", "nbns = 192.0.2.2 ", "nbns = ::2 "}},
     {"split-dns = a.example\nsplit-dns = _b.example\n", {"split-dns = \"a.example\" ", "split-dns = \"_b.example\" "}},
     {"route = 10.1.2.3/255.255.0.0\nroute = 192.168.5.1\nroute = 2001:db8::1/32\n",
                                             {"route = 10.1.0.0/16 ", "route = 192.168.5.1/32 ", "route = 2001:db8::/32 "}},
-    {"route = 10.1.0.0/16\nroute = default\nroute = 2001:db8::/32\n", {"!route = "}},
+    {"route = 10.1.0.0/16\nroute = default\nroute = 2001:db8::/32\n", {"route = default # f:8\n", "!route = 1", "!route = 2"}},
     {"route = 10.1.0.0/16\nroute = 0.0.0.0/0\nroute = 2001:db8::/32\n", {"!route = 10", "!route = 0", "route = 2001:db8::/32 "}},
     {"route = 10.1.0.0/16\nroute = ::/0\n", {"route = 10.1.0.0/16 ", "!route = ::"}},
     {"no-route = 10.9.0.0/16\nno-route = 0.0.0.0/255.255.255.255\n", {"no-route = 10.9.0.0/16 ", "no-route = 0.0.0.0/32 "}},
-    {"ipv4-network = 192.168.1.0\nipv4-netmask = 255.255.255.0\n", {"ipv4-network = 192.168.1.0/24 # line 6\n"}},
+    {"ipv4-network = 192.168.1.0\nipv4-netmask = 255.255.255.0\n", {"ipv4-network = 192.168.1.0/24 # f:6\n"}},
     {"ipv4-netmask = 255.255.254.0\nipv4-network = 192.168.1.7\n", {"ipv4-network = 192.168.0.0/23 "}},
     {"ipv4-network = 192.168.1.0/24\nipv4-netmask = 255.255.255.0\n", {"ipv4-network = 192.168.1.0/24 "}},
     {"ipv4-network = 192.168.1.0/255.255.255.252\n", {"ipv4-network = 192.168.1.0/30 "}},
-    {"ipv6-network = fd00:1::7/48\n",       {"ipv6-network = fd00:1::/48 # line 6\n", "ipv6-subnet-prefix = 128 # default\n"}},
+    {"ipv6-network = fd00:1::7/48\n",       {"ipv6-network = fd00:1::/48 # f:6\n", "ipv6-subnet-prefix = 128 # default\n"}},
     {"ipv6-network = fd00:1::7\nipv6-prefix = 48\n", {"ipv6-network = fd00:1::/48 "}},
     {"ipv6-network = fd00::/126\n",         {"ipv6-network = fd00::/126 "}},
-    {"ipv6-network = fd00::/63\nipv6-subnet-prefix = 64\n", {"ipv6-subnet-prefix = 64 # line 7\n"}},
+    {"ipv6-network = fd00::/63\nipv6-subnet-prefix = 64\n", {"ipv6-subnet-prefix = 64 # f:7\n"}},
     {"auth-timeout = 60 # one minute\n",    {"auth-timeout = 60 "}},
 };
 // clang-format on
@@ -333,7 +336,7 @@ static void refuses_bad_values(void **state)
         assert_int_equal(fail.cause, VC_CAUSE_CONFIG);
         if (strcmp(fail.detail, bads[i].detail) != 0)
             fail_msg("'%s': %s; wanted: %s", bads[i].lines, fail.detail, bads[i].detail);
-        assert_null(conf.strings);
+        assert_null(conf.blocks);
         assert_null(conf.routes);
     }
 }
@@ -354,7 +357,7 @@ static const struct noted noteds[] = {
     {"udp-port = 0\n",                VC_CONF_NOTE_NO_DTLS,    "udp-port",        6, "no udp-port"},
     {"udp-port = 443\ndtls-psk = false\ndtls-legacy = false\n", VC_CONF_NOTE_NO_DTLS, "dtls-psk", 7, "neither"},
     {"udp-port = 443\ndtls-legacy = true\n", VC_CONF_NOTE_NOT_SERVED, "dtls-legacy", 7, "0x0100"},
-    {"udp-port = 443\ncisco-client-compat = true\n", VC_CONF_NOTE_NOT_SERVED, "dtls-legacy", 7, "0x0100"},
+    {"udp-port = 443\ncisco-client-compat = true\n", VC_CONF_NOTE_NOT_SERVED, "cisco-client-compat", 7, "0x0100"},
     {"camouflage = true\n",           VC_CONF_NOTE_NOT_SERVED, "camouflage",      6, "it would hide the gateway"},
     {"min-reauth-time = 300\n",       VC_CONF_NOTE_NOT_SERVED, "min-reauth-time", 6, "it would ban for"},
     {"enable-auth = certificate\n",   VC_CONF_NOTE_NOT_SERVED, "enable-auth",     6, "it would accept another"},
@@ -363,7 +366,7 @@ static const struct noted noteds[] = {
     {"same-clients = oldest\n",       VC_CONF_NOTE_NOT_SERVED, "same-clients",    6, "oldest is not served yet"},
     {"server-cert = /c2\nserver-key = /k2\n", VC_CONF_NOTE_NOT_SERVED, "server-cert", 6, "only the first pair"},
     {"server-cert = /c2\nserver-key = /k2\n", VC_CONF_NOTE_NOT_SERVED, "server-key", 7, "only the first pair"},
-    {"[vhost:a]\ndns = bad\n",        VC_CONF_NOTE_NOT_SERVED, "[vhost:a]",       6, "virtual hosts are not served yet"},
+    {"[vhost:a]\ndns = ::1\n",        VC_CONF_NOTE_NOT_SERVED, "[vhost:a]",       6, "virtual hosts are not served yet"},
     {"[vhost:a]\nfrobnicate = 1\n",   VC_CONF_NOTE_UNKNOWN,    "frobnicate",      7, "no such key"},
     {"[other]\ntcp-port = x\n",       VC_CONF_NOTE_UNKNOWN,    "[other]",         6, "no such section"},
     {"frobnicate = 1\n",              VC_CONF_NOTE_UNKNOWN,    "frobnicate",      6, "no such key"},
@@ -536,7 +539,7 @@ static const char shape[] = "\xef\xbb\xbf### these do not change with a reload\n
                             "dtls-legacy = true\n"
                             "\n"
                             "[vhost:www.example.com]\n"
-                            "auth = \"certificate\"\n"
+                            "auth = \"plain[passwd=/etc/ocserv/other]\"\n"
                             "ipv4-network = 192.168.2.0\n";
 
 static void takes_a_usual_file(void **state)
@@ -552,7 +555,8 @@ static void takes_a_usual_file(void **state)
     assert_int_equal(conf.n_routes, 3);
     assert_int_equal(conf.ipv4_network.len, 24);
     assert_int_equal(conf.ipv4_network.ip.bytes[2], 1);
-    assert_true(conf.select_group_by_url);
+    enum vc_conf_key said_by;
+    assert_true(vc_conf_by_url(&conf, &said_by) && said_by == VC_CONF_KEY_CISCO_CLIENT_COMPAT);
     static const struct noted wanted[] = {
         {"", VC_CONF_NOTE_NO_EFFECT, "socket-file", 8, ""},
         {"", VC_CONF_NOTE_NO_EFFECT, "chroot-dir", 9, ""},
@@ -574,6 +578,168 @@ static void takes_a_usual_file(void **state)
     vc_conf_notes_deinit(&notes);
 }
 
+/* ---- layers ---- */
+
+struct layered {
+    const char *global; /* lines behind BASE and V6; they begin at line 7 */
+    const char *above;  /* lines of the virtual host, or of the file */
+    const char *prints[4];
+};
+
+static void print_origins(const struct vc_conf *conf)
+{
+    struct vc_writer w = vc_writer_to(printed, sizeof(printed));
+    vc_conf_print(conf, true, &w);
+    assert_true(vc_put_end_text(&w));
+}
+
+static void check_layer(const struct layered *t)
+{
+    for (size_t k = 0; k < 4 && t->prints[k]; k++) {
+        const char *want = t->prints[k];
+        bool found = strstr(printed, want[0] == '!' ? want + 1 : want) != NULL;
+        if (found == (want[0] == '!'))
+            fail_msg("%s| %s: wanted %s in\n%s", t->global, t->above, want, printed);
+    }
+}
+
+// clang-format off
+static const struct layered vhosts[] = {
+    /* {"", header is line 7} */
+    {"",                          "",                               {"auth = \"plain[passwd=/p]\" # f:1\n", "server-cert = \"/c\" # f:3\n", "dpd = 30 # default\n"}},
+    {"",                          "dpd = 90\n",                     {"dpd = 90 # f:8\n", "tcp-port = 443 # f:2\n"}},
+    {"dpd = 10\n",                "dpd = 90\n",                     {"dpd = 90 # f:9\n", "!dpd = 10"}},
+    {"dpd = 10\n",                "",                               {"dpd = 10 # f:7\n"}},
+    {"dns = 9.9.9.9\ndns = 8.8.8.8\n", "dns = 1.1.1.1\n",          {"dns = 1.1.1.1 # f:10\n", "!9.9.9.9", "!8.8.8.8"}},
+    {"dns = 9.9.9.9\n",           "ipv6-dns = ::2\nipv4-dns = 1.1.1.1\n", {"dns = ::2 # f:10\n", "dns = 1.1.1.1 # f:10\n", "!9.9.9.9"}},
+    {"dns = 9.9.9.9\n",           "nbns = 1.1.1.1\n",               {"dns = 9.9.9.9 # f:7\n", "nbns = 1.1.1.1 # f:9\n"}},
+    {"route = 10.1.0.0/16\n",     "route = 10.2.0.0/16\nroute = 10.3.0.0/16\n",
+                                                                    {"route = 10.2.0.0/16 ", "route = 10.3.0.0/16 ", "!10.1.0.0"}},
+    {"route = 10.1.0.0/16\n",     "route = default\n",              {"route = default # f:9\n", "!10.1.0.0"}},
+    {"route = default\n",         "route = 10.1.0.0/16\n",          {"route = 10.1.0.0/16 # f:9\n", "!route = default"}},
+    {"route = 10.1.0.0/16\n",     "route = default\nroute = fd01::/64\n", {"route = default # f:10\n", "!10.1.0.0", "!fd01"}},
+    {"route = 10.1.0.0/16\nappend-routes = true\n", "route = 10.2.0.0/16\n", {"route = 10.2.0.0/16 ", "!10.1.0.0"}},
+    {"no-route = 10.1.0.0/16\n",  "no-route = 10.2.0.0/16\n",       {"no-route = 10.2.0.0/16 ", "!10.1.0.0"}},
+    {"split-dns = a.example\n",   "split-dns = b.example\n",        {"split-dns = \"b.example\" # f:9\n", "!a.example"}},
+    {"select-group = a\n",        "select-group = b\nselect-group = a[A]\n", {"select-group = \"b[b]\" # f:10\n", "select-group = \"a[A]\" # f:10\n", "!a[a]"}},
+    {"select-group = a\n",        "select-group = a[A]\n",          {"select-group = \"a[A]\" # f:9\n"}},
+    {"banner = hello\n",          "banner = \n",                    {"!banner"}},
+    {"",                          "auth = plain[passwd=/q]\n",      {"auth = \"plain[passwd=/q]\" # f:8\n"}},
+    {"",                          "server-cert = /c2\nserver-key = /k2\n", {"server-cert = \"/c2\" # f:8\n", "server-key = \"/k2\" # f:9\n"}},
+    {"",                          "ipv4-network = 10.9.0.0/16\n",   {"ipv4-network = 10.9.0.0/16 # f:8\n", "ipv6-network = fd00:1::/48 # f:6\n"}},
+    {"",                          "ipv4-network = 10.9.0.0\n",      {"ipv4-network = 10.9.0.0/24 # f:8\n"}},
+    {"",                          "ipv4-netmask = 255.255.255.128\n", {"ipv4-network = 10.0.0.0/25 # f:8\n"}},
+    {"ipv4-network = 10.1.0.0\nipv4-netmask = 255.255.0.0\n", "ipv4-network = 10.9.0.0\n", {"ipv4-network = 10.9.0.0/16 # f:10\n"}},
+    {"ipv4-network = 10.1.0.0\nipv4-netmask = 255.255.0.0\n", "ipv4-network = 10.9.0.0/24\n", {"ipv4-network = 10.9.0.0/24 # f:10\n"}},
+    {"",                          "ipv6-network = fd00:2::\n",      {"ipv6-network = fd00:2::/48 # f:8\n"}},
+    {"",                          "ipv6-prefix = 64\n",             {"ipv6-network = fd00:1::/64 # f:8\n"}},
+    {"cisco-client-compat = true\n", "cisco-client-compat = false\n", {"select-group-by-url = false # default\n", "!dtls-legacy", "cisco-client-compat = false # f:9\n"}},
+    {"",                          "cisco-client-compat = true\n",   {"select-group-by-url = true # f:8\n", "dtls-legacy = true # f:8\n"}},
+    {"dtls-legacy = false\ncisco-client-compat = true\n", "cisco-client-compat = false\n", {"dtls-legacy = false # f:7\n"}},
+    {"keepalive = 50\n",          "",                               {"keepalive = 50 # f:7\n"}},
+    {"",                          "route = 10.1.0.0/16\n[vhost:other]\nroute = 10.2.0.0/16\n[vhost:A.Example]\nroute = 10.3.0.0/16\n",
+                                                                    {"route = 10.1.0.0/16 ", "route = 10.3.0.0/16 ", "!10.2.0.0"}},
+};
+// clang-format on
+
+static void a_virtual_host_inherits(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(vhosts) / sizeof(vhosts[0]); i++) {
+        const struct layered *t = &vhosts[i];
+        struct vc_conf conf, again;
+        struct vc_fail fail = {0};
+        char text[1024];
+        static char plain[1 << 16];
+        (void)snprintf(text, sizeof(text), BASE V6 "%s[vhost:a.example]\n%s", t->global, t->above);
+        if (reading(text, &conf, NULL, &fail) != 0)
+            fail_msg("%s: %s", text, fail.detail);
+        const struct vc_conf *part = vc_conf_of_host(&conf, VC_STR("A.example."));
+        assert_ptr_not_equal(part, &conf);
+        assert_ptr_equal(vc_conf_of_host(&conf, VC_STR("b.example")), &conf);
+        assert_ptr_equal(vc_conf_of_host(&conf, VC_STR("")), &conf);
+        print_origins(part);
+        check_layer(t);
+        struct vc_writer w = vc_writer_to(plain, sizeof(plain));
+        vc_conf_print(&conf, false, &w);
+        assert_true(vc_put_end_text(&w));
+        if (reading(plain, &again, NULL, &fail) != 0)
+            fail_msg("%s: %s", plain, fail.detail);
+        w = vc_writer_to(printed, sizeof(printed));
+        vc_conf_print(&again, false, &w);
+        assert_true(vc_put_end_text(&w));
+        assert_string_equal(printed, plain);
+        vc_conf_deinit(&conf);
+        vc_conf_deinit(&again);
+    }
+}
+
+// clang-format off
+static const struct layered files[] = {
+    {"",                          "",                               {"dpd = 30 # default\n", "tcp-port = 443 # f:2\n"}},
+    {"dpd = 10\n",                "dpd = 90\n",                     {"dpd = 90 # users/u:1\n", "!dpd = 10"}},
+    {"route = 10.1.0.0/16\n",     "\nroute = 10.2.0.0/16\n",        {"route = 10.2.0.0/16 # users/u:2\n", "!10.1.0.0"}},
+    {"route = 10.1.0.0/16\nappend-routes = true\n", "route = 10.2.0.0/16\n", {"route = 10.2.0.0/16 ", "route = 10.1.0.0/16 "}},
+    {"append-routes = true\n",    "route = 10.2.0.0/16\n",          {"route = 10.2.0.0/16 ", "!route = default"}},
+    {"route = 10.1.0.0/16\nappend-routes = true\n", "route = default\n", {"route = default # users/u:1\n", "!10.1.0.0"}},
+    {"no-route = 10.1.0.0/16\nappend-routes = true\n", "no-route = 10.2.0.0/16\n", {"no-route = 10.2.0.0/16 ", "no-route = 10.1.0.0/16 "}},
+    {"dns = 9.9.9.9\nappend-routes = true\n", "dns = 1.1.1.1\n",    {"dns = 1.1.1.1 # users/u:1\n", "!9.9.9.9"}},
+    {"",                          "ipv4-network = 10.9.0.0/24\n",   {"ipv4-network = 10.0.0.0/24 # f:5\n"}},
+    {"",                          "max-same-clients = 3\nno-udp = true\n", {"max-same-clients = 3 # users/u:1\n", "no-udp = true # users/u:2\n"}},
+    {"",                          "banner = x\n",                   {"!banner"}},
+    {"",                          "tcp-port = 1\n",                 {"tcp-port = 443 # f:2\n"}},
+};
+// clang-format on
+
+static void a_file_lies_over_the_rest(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        const struct layered *t = &files[i];
+        struct vc_conf conf, top;
+        struct vc_conf_notes notes = {0};
+        struct vc_fail fail = {0};
+        char text[512];
+        (void)snprintf(text, sizeof(text), BASE V6 "%s", t->global);
+        assert_int_equal(reading(text, &conf, NULL, &fail), 0);
+        char *in = exact(t->above, strlen(t->above));
+        assert_int_equal(vc_conf_overlay(&top, &conf, "users/u", in, strlen(t->above), &notes, &fail), 0);
+        free(in);
+        print_origins(&top);
+        check_layer(t);
+        bool foreign = strstr(t->above, "banner") || strstr(t->above, "ipv4-network") || strstr(t->above, "tcp-port");
+        assert_int_equal(notes.n, foreign ? 1 : 0);
+        vc_conf_deinit(&top);
+        print_origins(&conf); /* what is below is as it was */
+        assert_null(strstr(printed, "users/u"));
+        vc_conf_deinit(&conf);
+        vc_conf_notes_deinit(&notes);
+    }
+}
+
+static void a_bad_file_lies_over_nothing(void **state)
+{
+    static const struct {
+        const char *above, *says;
+    } bad[] = {
+        {"dpd = x\n", "users/u:1: dpd: 'x' is not a number"},
+        {"[vhost:a]\n", "users/u:1: a section"},
+        {"dpd\n", "users/u:1: "},
+        {"mtu = 1\n", "users/u:1: mtu: '1' is not a number"},
+    };
+    struct vc_conf conf, top;
+    struct vc_fail fail = {0};
+    (void)state;
+    assert_int_equal(reading(BASE V6, &conf, NULL, &fail), 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(vc_conf_overlay(&top, &conf, "users/u", bad[i].above, strlen(bad[i].above), NULL, &fail), -1);
+        if (!strstr(fail.detail, bad[i].says))
+            fail_msg("%s: %s", bad[i].above, fail.detail);
+        assert_null(top.blocks);
+    }
+    vc_conf_deinit(&conf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +750,9 @@ int main(void)
         cmocka_unit_test(limits_lists),
         cmocka_unit_test(limits_notes),
         cmocka_unit_test(takes_a_usual_file),
+        cmocka_unit_test(a_virtual_host_inherits),
+        cmocka_unit_test(a_file_lies_over_the_rest),
+        cmocka_unit_test(a_bad_file_lies_over_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

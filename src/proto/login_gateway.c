@@ -20,6 +20,7 @@ static const struct {
     [VC_LOGIN_ERROR_HOST] = {0, "Invalid host entry. Please re-enter."},
     [VC_LOGIN_ERROR_FULL] = {0, "The gateway is full, please try again later."},
     [VC_LOGIN_ERROR_TOO_MANY] = {0, "Too many sessions of this user, end another one first."},
+    [VC_LOGIN_ERROR_SETTINGS] = {0, "Your settings could not be read, please tell the administrator."},
 };
 _Static_assert(sizeof(errors) / sizeof(errors[0]) == VC_N_LOGIN_ERRORS, "every error has a text");
 

@@ -134,6 +134,7 @@ enum vc_login_error {
     VC_LOGIN_ERROR_HOST,     /* unknown-url = reject */
     VC_LOGIN_ERROR_FULL,     /* max-clients; for the owner, after SUCCESS */
     VC_LOGIN_ERROR_TOO_MANY, /* max-same-clients; for the owner, after SUCCESS */
+    VC_LOGIN_ERROR_SETTINGS, /* the user's settings cannot be read; for the owner, after SUCCESS */
     VC_N_LOGIN_ERRORS
 };
 

@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int vc_file_read_fd(int fd, size_t max, uint8_t **bytes, size_t *len, struct vc_fail *fail)
@@ -98,6 +100,20 @@ void *vc_file_map_shared(int fd, size_t len, struct vc_fail *fail)
         return p;
     vc_fail_set(fail, VC_CAUSE_SYSTEM, errno, "shared memory");
     return NULL;
+}
+
+int vc_file_open_beneath(const char *folder, const char *name)
+{
+    const struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW,
+                                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
+    int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return -1;
+    int fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof(how));
+    int why = errno;
+    (void)close(dir);
+    errno = why;
+    return fd;
 }
 
 int vc_file_put(const char *path, const char *text)

@@ -18,6 +18,9 @@ int vc_file_shared(const char *name, size_t len, struct vc_fail *fail);
 /** Maps it, shared, for reading and writing. NULL with *fail where it has another size, or is not sealed: who could cut
  *  it could end whoever reads it. */
 void *vc_file_map_shared(int fd, size_t len, struct vc_fail *fail);
+/** Opens a file for reading that lies right in @folder: no link, no other file system, and no waiting, whatever it is.
+ *  Returns the fd, or -1 with errno. */
+int vc_file_open_beneath(const char *folder, const char *name);
 /** Writes a small text to a file such as a sysctl. Returns 0 or -1 with errno. */
 int vc_file_put(const char *path, const char *text);
 

@@ -57,6 +57,31 @@ struct vc_job {
 
 #define VC_JOBS_MAX (VC_JOBS_WAITING + VC_AUTHORITY_PEERS_MAX)
 
+#define VC_WAITING_MAX 1024
+#define VC_WAITING_FILES 2 /* of the group, of the user */
+
+struct vc_authority;
+
+/** Who waits for the settings of a group and a user (policies.c), and what goes on then. */
+struct vc_waiting {
+    uint64_t query;
+    enum { VC_WAITS_FOR_SESSION, VC_WAITS_FOR_TUNNEL } kind;
+    uint16_t portal;
+    uint64_t conn;
+    struct vc_login login; /* FOR_SESSION: that succeeded */
+    struct vc_endpoint source;
+    char agent[65];
+    struct vc_msg connect; /* FOR_TUNNEL: CONNECT; its views live as long as this */
+    /** @conf: what holds for the user, good during the call only. *fail NONE; else it could not be found out. */
+    void (*done)(struct vc_authority *a, const struct vc_waiting *w, const struct vc_conf *conf,
+                 const struct vc_fail *fail);
+    struct vc_conf files[VC_WAITING_FILES]; /* each over the one before */
+    unsigned n_files;
+    struct vc_fail fail;
+    uint8_t *block;
+    size_t block_len;
+};
+
 struct vc_verifier {
     struct vc_port port;
     uint64_t job; /* that it works at, perhaps one that was given up; 0: idle */
@@ -82,7 +107,9 @@ struct vc_authority {
     struct vc_logins logins;
     struct vc_job jobs[VC_JOBS_MAX];
     uint64_t last_job;
-    uint64_t verify_ns; /* how long a verifier takes, by the last ones; 0: not known yet */
+    uint64_t verify_ns;    /* how long a verifier takes, by the last ones; 0: not known yet */
+    struct vc_map waiting; /* by query */
+    uint64_t last_query;
     struct vc_members members;
     uint64_t last_id; /* of a session */
     struct vc_leases leases;
@@ -134,10 +161,20 @@ void vc_jobs_verifier_lost(struct vc_authority *a, uint16_t verifier);
 uint64_t vc_jobs_due(const struct vc_authority *a);
 void vc_jobs_tick(struct vc_authority *a, uint64_t now_ns);
 
+/* policies.c */
+/** Finds out what holds for a user, and calls who->done with it: at once where there are no files, else
+ * with a copy of *who. */
+void vc_policies_ask(struct vc_authority *a, const struct vc_waiting *who, const char *group, const char *user);
+void vc_policies_file(struct vc_authority *a, const struct vc_msg *m, int fd); /* FILE; @fd is its own */
+void vc_policies_end(struct vc_authority *a, const struct vc_msg *m);          /* FILES_END */
+bool vc_policies_waits(const struct vc_authority *a, uint16_t portal, uint64_t conn);
+/** Nobody waits for it any more. @conn 0: for none of this portal's. */
+void vc_policies_cancel(struct vc_authority *a, uint16_t portal, uint64_t conn);
+
 /* sessions.c */
 /** Makes the session of a login: row in the store first. NULL with *error for the client and *fail for the
- *  administrator. @token: told to the client alone. */
-struct vc_member *vc_sessions_begin(struct vc_authority *a, const struct vc_login *login, const struct vc_job *job,
+ *  administrator. @conf: what holds for its user. @token: told to the client alone. */
+struct vc_member *vc_sessions_begin(struct vc_authority *a, const struct vc_conf *conf, const struct vc_waiting *who,
                                     uint8_t token[32], enum vc_login_error *error, struct vc_fail *fail);
 /** Ends it for good: token void, tunnel closed with @bye, addresses freed when that is done. */
 void vc_sessions_end(struct vc_authority *a, struct vc_member *m, enum vc_cause cause, const char *bye);

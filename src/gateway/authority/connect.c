@@ -76,9 +76,9 @@ static enum vc_mtu_class tls_class(const struct vc_msg *m)
     return m->CONNECT.aead == VC_AEAD_CHACHA20_POLY1305 ? VC_MTU_TLS12_CHACHA : VC_MTU_TLS12_GCM;
 }
 
-static void policy_of(const struct vc_authority *a, struct vc_connect_policy *p, struct vc_str *split_dns)
+static void policy_of(const struct vc_authority *a, const struct vc_conf *c, struct vc_connect_policy *p,
+                      struct vc_str *split_dns)
 {
-    const struct vc_conf *c = &a->conf;
     vc_connect_policy_defaults(p);
     for (size_t i = 0; i < c->n_split_dns && i < VC_CONF_SPLIT_DNS_MAX; i++)
         split_dns[i] = vc_str_of(c->split_dns[i]);
@@ -135,15 +135,17 @@ struct grant {
     size_t head_len;
 };
 
-static void choose_dtls(const struct vc_authority *a, const struct vc_msg *m, struct grant *g)
+static void choose_dtls(const struct vc_conf *conf, const struct vc_msg *m, struct grant *g)
 {
     const struct vc_connect_request *req = &g->req;
     struct vc_connect_dtls *dtls = &g->dtls;
-    const struct vc_dtls_policy policy = {.psk = a->conf.dtls_psk,
-                                          .legacy = a->conf.dtls_legacy == VC_CONF_LEGACY_NONE  ? VC_DTLS_LEGACY_FALSE
-                                                    : a->conf.dtls_legacy == VC_CONF_LEGACY_ALL ? VC_DTLS_LEGACY_TRUE
-                                                                                                : VC_DTLS_LEGACY_ABSENT,
-                                          .match_tls = a->conf.match_tls_dtls_ciphers};
+    enum vc_conf_key said_by;
+    enum vc_conf_dtls_legacy legacy = vc_conf_dtls_legacy(conf, &said_by);
+    const struct vc_dtls_policy policy = {.psk = conf->dtls_psk,
+                                          .legacy = legacy == VC_CONF_LEGACY_NONE  ? VC_DTLS_LEGACY_FALSE
+                                                    : legacy == VC_CONF_LEGACY_ALL ? VC_DTLS_LEGACY_TRUE
+                                                                                   : VC_DTLS_LEGACY_ABSENT,
+                                          .match_tls = conf->match_tls_dtls_ciphers};
     const struct vc_dtls_lists lists = {.dtls = vc_str_of(req->ciphers),
                                         .dtls12 = vc_str_of(req->ciphers12),
                                         .secret = req->has_secret,
@@ -153,8 +155,8 @@ static void choose_dtls(const struct vc_authority *a, const struct vc_msg *m, st
     g->no_dtls = (struct vc_fail){0};
     g->dtls_suite = 0;
     g->psk_aead = VC_AEAD_NONE;
-    if (a->conf.udp_port == 0 || a->conf.no_udp) {
-        vc_fail_set(&g->no_dtls, VC_CAUSE_NO_DTLS, 0, "%s", a->conf.no_udp ? "no-udp" : "no udp-port");
+    if (conf->udp_port == 0 || conf->no_udp) {
+        vc_fail_set(&g->no_dtls, VC_CAUSE_NO_DTLS, 0, "%s", conf->no_udp ? "no-udp" : "no udp-port");
         return;
     }
     if (vc_dtls_select(&lists, &policy, &choice, &g->no_dtls) != 0)
@@ -174,22 +176,22 @@ static void choose_dtls(const struct vc_authority *a, const struct vc_msg *m, st
     g->psk_aead = choice.psk_aead;
 }
 
-static int decide(struct vc_authority *a, const struct vc_msg *m, const struct vc_member *member, struct grant *g,
-                  struct vc_fail *fail)
+static int decide(struct vc_authority *a, const struct vc_conf *conf, const struct vc_msg *m,
+                  const struct vc_member *member, struct grant *g, struct vc_fail *fail)
 {
     static struct vc_str split_dns[VC_CONF_SPLIT_DNS_MAX];
     struct vc_connect_policy policy;
     const struct vc_connect_session session = {.v4 = {.ip = member->v4, .len = a->conf.ipv4_network.len},
                                                .v6 = {.ip = member->v6, .len = a->conf.ipv6_subnet_prefix},
-                                               .session_timeout_s = a->conf.session_timeout_s,
+                                               .session_timeout_s = conf->session_timeout_s,
                                                .session_left_s = seconds_left(a, member)};
     const struct vc_connect_tls tls = {.v13 = m->CONNECT.tls_version == 13,
                                        .mtu_class = tls_class(m),
                                        .tcp_pmtu = m->CONNECT.pmtu,
                                        .tcp_timestamps = m->CONNECT.timestamps != 0,
                                        .outer = m->CONNECT.source.ip.family};
-    choose_dtls(a, m, g);
-    policy_of(a, &policy, split_dns);
+    choose_dtls(conf, m, g);
+    policy_of(a, conf, &policy, split_dns);
     const struct vc_connect_in in = {.request = &g->req,
                                      .session = &session,
                                      .policy = &policy,
@@ -237,8 +239,8 @@ static int expect(struct vc_authority *a, const struct vc_member *member, const 
 }
 
 /** What is remembered of a grant until its tunnel is up, and while it is. */
-static void remember(struct vc_authority *a, struct vc_member *member, const struct vc_msg *m, uint16_t process,
-                     const struct grant *g)
+static void remember(struct vc_authority *a, const struct vc_conf *conf, struct vc_member *member,
+                     const struct vc_msg *m, uint16_t process, const struct grant *g)
 {
     const struct vc_tunnel_params *p = &g->params;
     bool dtls = p->dtls != VC_DTLS_MODE_NONE;
@@ -256,7 +258,7 @@ static void remember(struct vc_authority *a, struct vc_member *member, const str
     member->source = m->CONNECT.source;
     member->local = m->CONNECT.local;
     member->pending_ns = vc_authority_now(a) + VC_PENDING_S * NS;
-    member->wait_ns = vc_authority_now(a) + a->conf.cookie_timeout_s * NS;
+    member->wait_ns = vc_authority_now(a) + conf->cookie_timeout_s * NS;
     if (a->stats.min_mtu == 0 || member->pending.mtu < a->stats.min_mtu)
         a->stats.min_mtu = member->pending.mtu;
     if (member->pending.mtu > a->stats.max_mtu)
@@ -297,17 +299,11 @@ static void tell(struct vc_authority *a, const struct vc_member *member, const s
     vc_authority_emit(a, &e);
 }
 
-void vc_connect_question(struct vc_authority *a, uint16_t portal, const struct vc_msg *m)
+/** The session that a CONNECT is for; NULL: it was answered. */
+static struct vc_member *member_of(struct vc_authority *a, uint16_t portal, const struct vc_msg *m)
 {
-    static struct grant g;
-    struct vc_fail fail = {0};
     enum vc_cause why;
-    struct vc_reader r = vc_reader_of(m->CONNECT.request.at, m->CONNECT.request.len);
-    vc_connect_request_unpack(&g.req, &r);
-    if (!vc_reader_done(&r) || m->CONNECT.aead >= VC_N_AEADS || m->CONNECT.token.len != 32) {
-        vc_authority_replace(a, VC_ROLE_PORTAL, portal, "a malformed CONNECT");
-        return;
-    }
+    struct vc_fail fail = {0};
     struct vc_member *member = find(a, &m->CONNECT.token, &why);
     if (member && member->generation == UINT32_MAX) { /* no number may come twice */
         member = NULL;
@@ -316,6 +312,32 @@ void vc_connect_question(struct vc_authority *a, uint16_t portal, const struct v
     if (!member) {
         fail.cause = why;
         deny(a, portal, m, NULL, 401, "Log in again", &fail);
+    }
+    return member;
+}
+
+static bool read_request(const struct vc_msg *m, struct vc_connect_request *req)
+{
+    struct vc_reader r = vc_reader_of(m->CONNECT.request.at, m->CONNECT.request.len);
+    vc_connect_request_unpack(req, &r);
+    return vc_reader_done(&r);
+}
+
+static void answer(struct vc_authority *a, const struct vc_waiting *who, const struct vc_conf *conf,
+                   const struct vc_fail *bad)
+{
+    static struct grant g;
+    const struct vc_msg *m = &who->connect;
+    uint16_t portal = who->portal;
+    struct vc_fail fail = *bad;
+    struct vc_member *member = member_of(a, portal, m); /* it may have ended meanwhile */
+    if (!member)
+        return;
+    if (bad->cause != VC_CAUSE_NONE || !read_request(m, &g.req)) {
+        deny(a, portal, m, member, 503,
+             bad->cause == VC_CAUSE_USER_FILE ? vc_login_error_text(VC_LOGIN_ERROR_SETTINGS)
+                                              : "The gateway is busy, try again",
+             &fail);
         return;
     }
     uint16_t process = vc_tunnels_choose(a, member);
@@ -324,7 +346,7 @@ void vc_connect_question(struct vc_authority *a, uint16_t portal, const struct v
         deny(a, portal, m, member, 503, "The gateway is busy, try again", &fail);
         return;
     }
-    if (lease(a, member, &fail) != 0 || decide(a, m, member, &g, &fail) != 0) {
+    if (lease(a, member, &fail) != 0 || decide(a, conf, m, member, &g, &fail) != 0) {
         deny(a, portal, m, member, 503, fail.cause == VC_CAUSE_NO_ADDRESS ? "No address available" : "Server error",
              &fail);
         return;
@@ -339,7 +361,7 @@ void vc_connect_question(struct vc_authority *a, uint16_t portal, const struct v
     if (member->pending.generation != 0 &&
         member->pending.process != process) /* an earlier grant: only the newest counts */
         vc_tunnels_close(a, member, &member->pending, VC_CLOSE_QUIET, VC_CAUSE_CSTP_REPLACED, NULL);
-    remember(a, member, m, process, &g);
+    remember(a, conf, member, m, process, &g);
     vc_sessions_save(a, member);
     struct vc_msg grant = {.type = VC_IPC_GRANT,
                            .GRANT = {.conn = m->CONNECT.conn,
@@ -351,6 +373,21 @@ void vc_connect_question(struct vc_authority *a, uint16_t portal, const struct v
     (void)vc_port_send(&a->portals[portal], &grant, -1);
     tell(a, member, m, &g);
     vc_wipe(g.ticket, sizeof(g.ticket));
+}
+
+void vc_connect_question(struct vc_authority *a, uint16_t portal, const struct vc_msg *m)
+{
+    static struct vc_connect_request req;
+    struct vc_waiting who = {
+        .kind = VC_WAITS_FOR_TUNNEL, .portal = portal, .conn = m->CONNECT.conn, .connect = *m, .done = answer};
+    if (!read_request(m, &req) || m->CONNECT.aead >= VC_N_AEADS || m->CONNECT.token.len != 32 ||
+        vc_policies_waits(a, portal, m->CONNECT.conn)) {
+        vc_authority_replace(a, VC_ROLE_PORTAL, portal, "a malformed CONNECT");
+        return;
+    }
+    const struct vc_member *member = member_of(a, portal, m);
+    if (member)
+        vc_policies_ask(a, &who, member->group, member->user);
 }
 
 void vc_connect_logout(struct vc_authority *a, uint16_t portal, const struct vc_msg *m)

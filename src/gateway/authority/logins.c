@@ -268,7 +268,7 @@ void vc_logins_question(struct vc_authority *a, uint16_t portal, const struct vc
         vc_authority_replace(a, VC_ROLE_PORTAL, portal, "a login of no kind");
         return;
     }
-    if (vc_jobs_find(a, portal, conn)) {
+    if (vc_jobs_find(a, portal, conn) || vc_policies_waits(a, portal, conn)) {
         vc_authority_replace(a, VC_ROLE_PORTAL, portal, "a second question of one connection");
         return;
     }
@@ -298,21 +298,23 @@ void vc_logins_question(struct vc_authority *a, uint16_t portal, const struct vc
 
 /* ---- a verdict ---- */
 
-static void succeed(struct vc_authority *a, const struct vc_job *job, const struct vc_login *l)
+static void admit(struct vc_authority *a, const struct vc_waiting *who, const struct vc_conf *conf,
+                  const struct vc_fail *bad)
 {
     uint8_t token[32];
-    enum vc_login_error error = VC_LOGIN_ERROR_BUSY;
-    struct vc_fail fail = {0};
-    const struct vc_member *m = vc_sessions_begin(a, l, job, token, &error, &fail);
+    enum vc_login_error error = bad->cause == VC_CAUSE_USER_FILE ? VC_LOGIN_ERROR_SETTINGS : VC_LOGIN_ERROR_BUSY;
+    struct vc_fail fail = *bad;
+    const struct vc_member *m =
+        bad->cause == VC_CAUSE_NONE ? vc_sessions_begin(a, conf, who, token, &error, &fail) : NULL;
     if (!m) {
-        event(a, VC_EVENT_USER_REFUSED, VC_OUTCOME_REFUSED, job->conn, l, &job->source, &fail);
+        event(a, VC_EVENT_USER_REFUSED, VC_OUTCOME_REFUSED, who->conn, &who->login, &who->source, &fail);
         a->stats.failures++;
-        refuse(a, job->portal, job->conn, error);
+        refuse(a, who->portal, who->conn, error);
         return;
     }
-    struct vc_event e = vc_event_of(VC_EVENT_USER_SUCCESS, VC_OUTCOME_OK, job->conn, m->id);
+    struct vc_event e = vc_event_of(VC_EVENT_USER_SUCCESS, VC_OUTCOME_OK, who->conn, m->id);
     char ip[VC_IP_TEXT];
-    vc_ip_print(&job->source.ip, ip);
+    vc_ip_print(&who->source.ip, ip);
     vc_event_text(&e, VC_FIELD_USER, vc_str_of(m->user));
     if (m->group[0] != 0)
         vc_event_text(&e, VC_FIELD_GROUP, vc_str_of(m->group));
@@ -323,9 +325,21 @@ static void succeed(struct vc_authority *a, const struct vc_job *job, const stru
     vc_authority_emit(a, &e);
     struct vc_msg answer = {
         .type = VC_IPC_SUCCESS,
-        .SUCCESS = {.conn = job->conn, .session = m->id, .token = {.at = token, .len = sizeof(token)}}};
-    (void)vc_port_send(&a->portals[job->portal], &answer, -1);
+        .SUCCESS = {.conn = who->conn, .session = m->id, .token = {.at = token, .len = sizeof(token)}}};
+    (void)vc_port_send(&a->portals[who->portal], &answer, -1);
     vc_wipe(token, sizeof(token));
+}
+
+static void succeed(struct vc_authority *a, const struct vc_job *job, const struct vc_login *l)
+{
+    struct vc_waiting who = {.kind = VC_WAITS_FOR_SESSION,
+                             .portal = job->portal,
+                             .conn = job->conn,
+                             .login = *l,
+                             .source = job->source,
+                             .done = admit};
+    (void)vc_str_copy(vc_str_of(job->agent), who.agent, sizeof(who.agent));
+    vc_policies_ask(a, &who, l->granted, l->user);
 }
 
 void vc_logins_verdict(struct vc_authority *a, struct vc_job *job, enum vc_login_verdict verdict)

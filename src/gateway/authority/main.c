@@ -40,6 +40,7 @@ static void read_config(struct vc_authority *a, const struct vc_msg *m, int fd)
     (void)vc_str_copy(m->AUTHORITY_SETUP.config_path, path, sizeof(path));
     (void)vc_str_copy(m->AUTHORITY_SETUP.device, a->device, sizeof(a->device));
     a->supervisor_pid = m->AUTHORITY_SETUP.supervisor_pid;
+    enum vc_conf_key said_by;
     if (vc_file_read_fd(fd, CONFIG_MAX, &bytes, &len, &a->setup_fail) != 0)
         return;
     if (vc_conf_read(&a->conf, path, bytes, len, NULL, &a->setup_fail) == 0)
@@ -49,7 +50,7 @@ static void read_config(struct vc_authority *a, const struct vc_msg *m, int fd)
                                          .n_groups = a->conf.n_groups,
                                          .own_label = vc_str_of(a->conf.default_select_group),
                                          .pre_banner = vc_str_of(a->conf.pre_login_banner),
-                                         .by_url = a->conf.select_group_by_url,
+                                         .by_url = vc_conf_by_url(&a->conf, &said_by),
                                          .hide_groups = !a->conf.list_groups,
                                          .reject_unknown_url = a->conf.unknown_url == VC_CONF_URL_REJECT,
                                          .auth_timeout_s = a->conf.auth_timeout_s,
@@ -122,6 +123,12 @@ static void setup(struct vc_child *child, const struct vc_msg *m, int fd)
     case VC_IPC_STORY:
         vc_control_story(a, m);
         break;
+    case VC_IPC_FILE:
+        vc_policies_file(a, m, fd);
+        return;
+    case VC_IPC_FILES_END:
+        vc_policies_end(a, m);
+        break;
     default:
         break;
     }
@@ -147,6 +154,7 @@ static void on_portal(struct vc_port *p, const struct vc_msg *m, int fd)
         break;
     case VC_IPC_GONE:
         vc_jobs_cancel(a, p->index, m->GONE.conn);
+        vc_policies_cancel(a, p->index, m->GONE.conn);
         break;
     default:
         break;
@@ -157,6 +165,7 @@ static void on_portal_lost(struct vc_port *p, bool malformed)
 {
     struct vc_authority *a = p->owner;
     vc_jobs_cancel(a, p->index, 0);
+    vc_policies_cancel(a, p->index, 0);
     if (malformed)
         vc_authority_replace(a, VC_ROLE_PORTAL, p->index, "a malformed message");
 }
@@ -187,6 +196,7 @@ static void peer(struct vc_child *child, enum vc_role role, uint16_t index, int 
     case VC_ROLE_PORTAL:
         vc_port_close(&a->portals[index]);
         vc_jobs_cancel(a, index, 0);
+        vc_policies_cancel(a, index, 0);
         vc_port_open(&a->portals[index], &child->loop, fd, VC_ROLE_AUTHORITY, role, index, on_portal, on_portal_lost,
                      a);
         return;
@@ -292,8 +302,12 @@ int main(void)
     for (int i = 0; i < VC_AUTHORITY_PEERS_MAX; i++)
         a->portals[i].fd = a->verifiers[i].port.fd = a->tunnels[i].fd = -1;
     vc_logins_init(&a->logins, seed);
+    vc_map_init(&a->waiting, 8, seed);
     vc_members_init(&a->members, seed);
     int status = vc_child_run(&a->child, VC_ROLE_AUTHORITY, &ops, a);
+    for (uint16_t i = 0; i < VC_AUTHORITY_PEERS_MAX; i++)
+        vc_policies_cancel(a, i, 0);
+    vc_map_deinit(&a->waiting);
     vc_logins_deinit(&a->logins);
     vc_store_close(a->store);
     vc_passwords_deinit(&a->passwords);

@@ -123,13 +123,14 @@ static void catch_up(struct vc_authority *a, uint64_t *n_left)
 
 /* ---- begin ---- */
 
-static bool room_for(struct vc_authority *a, const char *user, enum vc_login_error *error, struct vc_fail *fail)
+static bool room_for(struct vc_authority *a, const struct vc_conf *conf, const char *user, enum vc_login_error *error,
+                     struct vc_fail *fail)
 {
     struct vc_member *fresh;
-    if (a->conf.max_same_clients > 0 && vc_members_of_user(&a->members, user, &fresh) >= a->conf.max_same_clients) {
+    if (conf->max_same_clients > 0 && vc_members_of_user(&a->members, user, &fresh) >= conf->max_same_clients) {
         if (!fresh) {
             *error = VC_LOGIN_ERROR_TOO_MANY;
-            vc_fail_set(fail, VC_CAUSE_MAX_SAME_CLIENTS, 0, "max-same-clients is %u", a->conf.max_same_clients);
+            vc_fail_set(fail, VC_CAUSE_MAX_SAME_CLIENTS, 0, "max-same-clients is %u", conf->max_same_clients);
             return false;
         }
         vc_sessions_end(a, fresh, VC_CAUSE_MAX_SAME_CLIENTS, NULL); /* a login that came to nothing blocks nobody */
@@ -154,27 +155,27 @@ static struct vc_member *add(struct vc_authority *a, uint8_t token[32])
     return vc_hash(VC_HASH_SHA256, &piece, 1, hash) == 0 ? vc_members_add(&a->members, a->last_id, hash) : NULL;
 }
 
-struct vc_member *vc_sessions_begin(struct vc_authority *a, const struct vc_login *login, const struct vc_job *job,
+struct vc_member *vc_sessions_begin(struct vc_authority *a, const struct vc_conf *conf, const struct vc_waiting *who,
                                     uint8_t token[32], enum vc_login_error *error, struct vc_fail *fail)
 {
     uint64_t now = vc_authority_now(a);
     *error = VC_LOGIN_ERROR_BUSY;
-    if (!room_for(a, login->user, error, fail))
+    if (!room_for(a, conf, who->login.user, error, fail))
         return NULL;
     struct vc_member *m = add(a, token);
     if (!m) {
         vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "a session");
         return NULL;
     }
-    (void)vc_str_copy(vc_str_of(login->user), m->user, sizeof(m->user));
-    (void)vc_str_copy(vc_str_of(login->granted), m->group, sizeof(m->group));
-    (void)vc_str_copy(vc_str_of(job->agent), m->agent, sizeof(m->agent));
-    m->source = job->source;
+    (void)vc_str_copy(vc_str_of(who->login.user), m->user, sizeof(m->user));
+    (void)vc_str_copy(vc_str_of(who->login.granted), m->group, sizeof(m->group));
+    (void)vc_str_copy(vc_str_of(who->agent), m->agent, sizeof(m->agent));
+    m->source = who->source;
     m->created_s = wall_s();
     m->created_ns = now;
-    if (a->conf.session_timeout_s > 0)
-        m->end_ns = now + a->conf.session_timeout_s * NS;
-    m->wait_ns = now + a->conf.cookie_timeout_s * NS;
+    if (conf->session_timeout_s > 0)
+        m->end_ns = now + conf->session_timeout_s * NS;
+    m->wait_ns = now + conf->cookie_timeout_s * NS;
     vc_member_schedule(&a->members, m);
     if (put(a, m, fail) != 0) { /* what is not in the store would be lost with us: then rather no session */
         vc_members_remove(&a->members, m, VC_CAUSE_STORE);

@@ -9,8 +9,8 @@
 static int bad(const struct vc_conf *conf, const char *config_path, enum vc_conf_key key, const char *name,
                const struct vc_fail *why, struct vc_fail *fail)
 {
-    return vc_fail_set(fail, VC_CAUSE_CONFIG, why->sys_errno, "%s:%u: %s: %s", config_path, conf->line[key], name,
-                       why->detail);
+    return vc_fail_set(fail, VC_CAUSE_CONFIG, why->sys_errno, "%s:%u: %s: %s", config_path, conf->origin[key].line,
+                       name, why->detail);
 }
 
 /** Whether @chain and @key are what we have. */

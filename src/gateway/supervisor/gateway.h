@@ -11,7 +11,7 @@
 #include "gateway/supervisor/place.h"
 #include "policy/conf.h"
 
-#define VC_GATEWAY_PATHS 6 /* that the configuration may give as relative ones */
+#define VC_GATEWAY_PATHS 10 /* that the configuration may give as relative ones */
 
 /** All that the supervisor holds: the configuration and everything that only root may open. */
 struct vc_gateway {

@@ -1,5 +1,6 @@
 /* varcod: the supervisor. Reads the configuration, opens what only root may open, starts the other processes and
  * watches them. It parses nothing that comes from the network. */
+#include "gateway/supervisor/explanation.h"
 #include "gateway/supervisor/gateway.h"
 #include "gateway/supervisor/signals.h"
 
@@ -66,10 +67,11 @@ int main(int argc, char **argv)
     int r = vc_options_read(&options, argc, argv);
     if (r != 0)
         return r - 1;
-    if (!options.test)
+    bool serves = !options.test && !options.explain[0];
+    if (serves)
         vc_signals_hold();
     g->options = &options;
-    g->log = (struct vc_log){.to_stderr = options.log_stderr || options.test, .level = 2};
+    g->log = (struct vc_log){.to_stderr = options.log_stderr || !serves, .level = 2};
     g->place = (struct vc_place)VC_PLACE_NONE;
     g->certificate = (struct vc_certificate)VC_CERTIFICATE_NONE;
     g->listener = g->slots_fd = g->control = g->ready_pipe = -1;
@@ -85,6 +87,12 @@ int main(int argc, char **argv)
     if (vc_gateway_read(g, &fail) != 0) {
         vc_gateway_close(g);
         return tell(&fail);
+    }
+    if (options.explain[0]) {
+        const struct vc_explanation x = {options.explain[0], options.explain[1], options.explain[2]};
+        r = vc_explanation_print(&x, &g->conf, stdout, &fail);
+        vc_gateway_close(g);
+        return r == 0 ? 0 : tell(&fail);
     }
     if (options.test) {
         vc_gateway_close(g);

@@ -1,4 +1,5 @@
 /* What only root may open: read once, checked, held for the processes that need it. */
+#include "gateway/supervisor/files.h"
 #include "gateway/supervisor/gateway.h"
 
 #include "crypto/wipe.h"
@@ -50,8 +51,8 @@ static int find_config(struct vc_gateway *g, struct vc_fail *fail)
 static int bad_value(const struct vc_gateway *g, enum vc_conf_key key, const char *name, const struct vc_fail *why,
                      struct vc_fail *fail)
 {
-    return vc_fail_set(fail, VC_CAUSE_CONFIG, why->sys_errno, "%s:%u: %s: %s", g->config_path, g->conf.line[key], name,
-                       why->detail);
+    return vc_fail_set(fail, VC_CAUSE_CONFIG, why->sys_errno, "%s:%u: %s: %s", g->config_path, g->conf.origin[key].line,
+                       name, why->detail);
 }
 
 /** The same where the port is what is wrong, and not the address or the system. */
@@ -101,7 +102,7 @@ static int find_users(struct vc_gateway *g, struct vc_fail *fail)
         return 0;
     }
     find_user(g, "varco", &g->authority_uid, &g->authority_gid);
-    if (g->conf.line[VC_CONF_KEY_RUN_AS_USER] != 0) {
+    if (g->conf.origin[VC_CONF_KEY_RUN_AS_USER].file) {
         const struct passwd *pw = getpwnam(g->conf.run_as_user);
         if (!pw) {
             vc_fail_set(&why, VC_CAUSE_CONFIG, 0, "there is no user %s", g->conf.run_as_user);
@@ -112,7 +113,7 @@ static int find_users(struct vc_gateway *g, struct vc_fail *fail)
     } else {
         find_user(g, g->conf.run_as_user, &g->net_uid, &g->net_gid);
     }
-    if (g->conf.line[VC_CONF_KEY_RUN_AS_GROUP] != 0 && g->conf.run_as_group) {
+    if (g->conf.origin[VC_CONF_KEY_RUN_AS_GROUP].file && g->conf.run_as_group) {
         const struct group *gr = getgrnam(g->conf.run_as_group);
         if (!gr) {
             vc_fail_set(&why, VC_CAUSE_CONFIG, 0, "there is no group %s", g->conf.run_as_group);
@@ -153,8 +154,11 @@ static int make_absolute(struct vc_gateway *g, const char **path, struct vc_fail
 static int make_paths_absolute(struct vc_gateway *g, struct vc_fail *fail)
 {
     g->pid_file = g->options->pid_file ? g->options->pid_file : g->conf.pid_file;
-    const char **all[VC_GATEWAY_PATHS] = {&g->conf.server_cert, &g->conf.server_key,        &g->conf.passwd_file,
-                                          &g->conf.state_dir,   &g->conf.occtl_socket_file, &g->pid_file};
+    const char **all[VC_GATEWAY_PATHS] = {&g->conf.server_cert,         &g->conf.server_key,
+                                          &g->conf.passwd_file,         &g->conf.state_dir,
+                                          &g->conf.occtl_socket_file,   &g->pid_file,
+                                          &g->conf.config_per_user,     &g->conf.config_per_group,
+                                          &g->conf.default_user_config, &g->conf.default_group_config};
     for (size_t i = 0; i < VC_GATEWAY_PATHS; i++) {
         if (make_absolute(g, all[i], fail) != 0)
             return -1;
@@ -184,7 +188,8 @@ int vc_gateway_read(struct vc_gateway *g, struct vc_fail *fail)
     }
     vc_conf_notes_deinit(&notes);
     if (r != 0 || make_paths_absolute(g, fail) != 0 ||
-        vc_certificate_read(&g->certificate, &g->conf, g->config_path, fail) < 0 || check_password_file(g, fail) != 0)
+        vc_certificate_read(&g->certificate, &g->conf, g->config_path, fail) < 0 || check_password_file(g, fail) != 0 ||
+        vc_files_check(&g->conf, fail) != 0)
         return -1;
     return find_users(g, fail);
 }
@@ -199,8 +204,8 @@ static int resolve(const struct vc_gateway *g, enum vc_conf_key key, const char 
         return 0;
     int r = getaddrinfo(host, NULL, &hints, &found);
     if (r != 0)
-        return vc_fail_set(fail, VC_CAUSE_CONFIG, 0, "%s:%u: %s: %s: %s", g->config_path, g->conf.line[key], name, host,
-                           gai_strerror(r));
+        return vc_fail_set(fail, VC_CAUSE_CONFIG, 0, "%s:%u: %s: %s: %s", g->config_path, g->conf.origin[key].line,
+                           name, host, gai_strerror(r));
     struct sockaddr_storage ss = {0};
     memcpy(&ss, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
@@ -251,7 +256,7 @@ static int check_pool(struct vc_gateway *g, enum vc_conf_key key, const char *na
         return v;
     vc_prefix_print(&found.network, text);
     vc_fail_set(&why, v == VC_NETWORKS_TAKEN ? VC_CAUSE_POOL_TAKEN : VC_CAUSE_POOL_INSIDE, 0, "%s:%u: %s: %s has %s",
-                g->config_path, g->conf.line[key], name, found.interface, text);
+                g->config_path, g->conf.origin[key].line, name, found.interface, text);
     if (v == VC_NETWORKS_INSIDE) {
         vc_gateway_notice(g, VC_EVENT_PROCESS_NOTICE, VC_OUTCOME_INFO, &why);
         return 0;

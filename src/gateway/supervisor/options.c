@@ -8,10 +8,13 @@
 static const char help[] = "varcod: the gateway of Varco, an SSL VPN that speaks the AnyConnect protocol\n"
                            "\n"
                            "usage: varcod [-c FILE] [-f] [-t] [-d N] [-p FILE] [-e | -s]\n"
+                           "       varcod [-c FILE] --explain USER [GROUP] [VHOST]\n"
                            "\n"
                            "  -c, --config=FILE      configuration; without it the first of /etc/varco/varcod.conf,\n"
                            "                         /etc/ocserv/ocserv.conf, /etc/ocserv.conf\n"
                            "  -t, --test-config      check the configuration and end: 0 if it is valid\n"
+                           "      --explain=USER     print every value that holds for USER (in GROUP, through VHOST),\n"
+                           "                         and the file and line that it came from; then end\n"
                            "  -f, --foreground       stay in the foreground; log to stderr\n"
                            "  -d, --debug=N          log level 0..9999, overrides log-level\n"
                            "  -p, --pid-file=FILE    overrides pid-file\n"
@@ -23,7 +26,7 @@ static const char help[] = "varcod: the gateway of Varco, an SSL VPN that speaks
 
 int vc_options_read(struct vc_options *o, int argc, char **argv)
 {
-    enum { NO_CHDIR = 256 };
+    enum { NO_CHDIR = 256, EXPLAIN };
     static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
                                           {"test-config", no_argument, NULL, 't'},
                                           {"foreground", no_argument, NULL, 'f'},
@@ -32,6 +35,7 @@ int vc_options_read(struct vc_options *o, int argc, char **argv)
                                           {"log-stderr", no_argument, NULL, 'e'},
                                           {"syslog", no_argument, NULL, 's'},
                                           {"no-chdir", no_argument, NULL, NO_CHDIR},
+                                          {"explain", required_argument, NULL, EXPLAIN},
                                           {"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'v'},
                                           {0}};
@@ -72,6 +76,9 @@ int vc_options_read(struct vc_options *o, int argc, char **argv)
         case NO_CHDIR:
             o->no_chdir = true;
             break;
+        case EXPLAIN:
+            o->explain[0] = optarg;
+            break;
         case 'h':
             (void)fputs(help, stdout);
             return 1;
@@ -83,6 +90,9 @@ int vc_options_read(struct vc_options *o, int argc, char **argv)
             return 2;
         }
     }
+    o->explain[1] = o->explain[2] = "";
+    for (int i = 1; i < 3 && o->explain[0] && optind < argc; i++)
+        o->explain[i] = argv[optind++];
     if (optind < argc) {
         (void)fprintf(stderr, "varcod: unexpected argument '%s'\nTry 'varcod --help'.\n", argv[optind]);
         return 2;

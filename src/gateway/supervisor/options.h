@@ -5,12 +5,13 @@
 
 /** varcod's command line: ocserv's options (docs/man/varcod.8). */
 struct vc_options {
-    const char *config;   /* -c; NULL: the default paths are tried */
-    const char *pid_file; /* -p; NULL: the key pid-file */
-    bool test;            /* -t */
-    bool foreground;      /* -f */
-    bool log_stderr;      /* -e, or -f without -s */
-    bool syslog;          /* -s */
+    const char *config;     /* -c; NULL: the default paths are tried */
+    const char *pid_file;   /* -p; NULL: the key pid-file */
+    bool test;              /* -t */
+    const char *explain[3]; /* --explain: user, group, virtual host; [0] NULL: nothing to explain */
+    bool foreground;        /* -f */
+    bool log_stderr;        /* -e, or -f without -s */
+    bool syslog;            /* -s */
     bool no_chdir;
     int debug; /* -d N; -1: the key log-level */
 };

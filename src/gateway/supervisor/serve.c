@@ -1,4 +1,5 @@
 /* The supervisor at work: gives every process what it needs, renders their events, starts what died, stops in order. */
+#include "gateway/supervisor/files.h"
 #include "gateway/supervisor/gateway.h"
 #include "gateway/supervisor/signals.h"
 
@@ -325,6 +326,28 @@ static void heard(struct vc_gateway *g, struct vc_child_process *c, const struct
         vc_teller_left_out(&c->teller);
 }
 
+/** The settings of a group and a user, for the authority. */
+static void give_files(const struct vc_gateway *g, struct vc_child_process *c, const struct vc_msg *m)
+{
+    const struct vc_str names[] = {[VC_FILES_GROUP] = m->FILES.group, [VC_FILES_USER] = m->FILES.user};
+    struct vc_msg end = {.type = VC_IPC_FILES_END, .FILES_END = {.query = m->FILES.query}};
+    const struct vc_conf *conf = vc_conf_of_host(&g->conf, m->FILES.vhost);
+    struct vc_fail fail = {0};
+    char path[PATH_MAX];
+    for (int of = VC_FILES_GROUP; of <= VC_FILES_USER && fail.cause == VC_CAUSE_NONE; of++) {
+        int fd = vc_files_open(conf, (enum vc_files_of)of, names[of], path, &fail);
+        const struct vc_msg file = {.type = VC_IPC_FILE, .FILE = {.query = m->FILES.query, .path = vc_str_of(path)}};
+        if (fd >= 0 && send_fd(c, &file, fd, true) != 0)
+            vc_fail_set(&fail, VC_CAUSE_USER_FILE, 0, "%s", "its path is no UTF-8");
+    }
+    end.FILES_END.cause = (uint16_t)fail.cause;
+    end.FILES_END.sys_errno = (uint32_t)fail.sys_errno;
+    end.FILES_END.detail = vc_str_of(fail.detail);
+    if (!vc_str_utf8(end.FILES_END.detail))
+        end.FILES_END.detail = (struct vc_str){0};
+    (void)vc_port_send(&c->port, &end, -1);
+}
+
 static void message(void *owner, struct vc_child_process *c, const struct vc_msg *m, int fd)
 {
     struct vc_gateway *g = owner;
@@ -333,6 +356,9 @@ static void message(void *owner, struct vc_child_process *c, const struct vc_msg
     switch (m->type) {
     case VC_IPC_EVENT:
         heard(g, c, &m->EVENT.event);
+        break;
+    case VC_IPC_FILES:
+        give_files(g, c, m);
         break;
     case VC_IPC_PLEASE:
         if (m->PLEASE.what == VC_PLEASE_STOP) {
