@@ -3,10 +3,10 @@
 #include "gateway/supervisor/gateway.h"
 
 #include "crypto/wipe.h"
-#include "gateway/supervisor/networks.h"
 #include "policy/conf_name.h"
 #include "sys/file.h"
 #include "sys/netlink.h"
+#include "sys/networks.h"
 #include "sys/random.h"
 #include "sys/sock.h"
 #include "sys/tun.h"

@@ -1,5 +1,5 @@
-#ifndef VC_GATEWAY_SUPERVISOR_NETWORKS_H
-#define VC_GATEWAY_SUPERVISOR_NETWORKS_H
+#ifndef VC_SYS_NETWORKS_H
+#define VC_SYS_NETWORKS_H
 
 #include "base/addr.h"
 #include "event/fail.h"

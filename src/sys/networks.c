@@ -1,4 +1,4 @@
-#include "gateway/supervisor/networks.h"
+#include "sys/networks.h"
 
 #include "sys/udp.h"
 
