@@ -1,5 +1,6 @@
 #include "cli/passwd.h"
 
+#include "cli/ask.h"
 #include "crypto/wipe.h"
 #include "wire/ocpasswd.h"
 
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 #define DEFAULT_FILE "/etc/ocserv/ocpasswd"
@@ -104,104 +104,6 @@ static int args_read(int argc, char **argv, struct args *out)
     if (!out->groups)
         out->groups = "*";
     return -1;
-}
-
-/* One line of standard input without its end, byte by byte, so that what follows is left for another reader. NULL, or
- * why it was not taken. */
-static const char *line_read(char *to, size_t cap, char cancel)
-{
-    size_t n = 0;
-    for (;;) {
-        char c;
-        ssize_t got = read(STDIN_FILENO, &c, 1);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return "standard input cannot be read";
-        if (cancel && got > 0 && c == cancel)
-            return "cancelled: nothing was changed";
-        if (got == 0 || c == '\n')
-            break;
-        if (c == 0)
-            return "a password cannot hold a NUL: choose another";
-        if (n + 1 >= cap)
-            return "the password is longer than crypt(3) takes (511 bytes): choose a shorter one";
-        to[n++] = c;
-    }
-    to[n] = 0;
-    return NULL;
-}
-
-/* The same on a terminal, without echo. Signals from the keyboard are off meanwhile, so that none leaves it mute: the
- * interrupt character ends the line and cancels. */
-static const char *terminal_read(const char *prompt, char *to, size_t cap)
-{
-    struct termios before, mute;
-    sigset_t block, old;
-    const char *why;
-
-    if (tcgetattr(STDIN_FILENO, &before) != 0)
-        return "the terminal cannot be read";
-    mute = before;
-    mute.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
-    mute.c_lflag |= ICANON;
-    mute.c_cc[VEOL] = before.c_cc[VINTR];
-    (void)sigemptyset(&block);
-    (void)sigaddset(&block, SIGTERM);
-    (void)sigaddset(&block, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &block, &old);
-    (void)fputs(prompt, stderr);
-    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &mute) != 0) {
-        why = "the terminal's echo cannot be switched off";
-    } else {
-        why = line_read(to, cap, (char)before.c_cc[VINTR]);
-        (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    }
-    (void)fputc('\n', stderr);
-    (void)sigprocmask(SIG_SETMASK, &old, NULL);
-    return why;
-}
-
-static int password_read(char *to, size_t cap)
-{
-    char again[CRYPT_MAX_PASSPHRASE_SIZE];
-    const char *why;
-
-    bool terminal = isatty(STDIN_FILENO);
-    why = terminal ? terminal_read("Enter password: ", to, cap) : line_read(to, cap, 0);
-    if (!why && to[0] == 0)
-        why = "the password is empty: type one, or send it as one line of standard input";
-    if (!why && terminal) {
-        why = terminal_read("Re-enter password: ", again, sizeof(again));
-        if (!why && strcmp(to, again) != 0)
-            why = "the passwords do not match: type them again";
-        vc_wipe(again, sizeof(again));
-    }
-    return why ? complain("%s", why) : 0;
-}
-
-/* Reads a password and makes its yescrypt hash. */
-static int hash_make(char hash[CRYPT_OUTPUT_SIZE])
-{
-    char password[CRYPT_MAX_PASSPHRASE_SIZE], salt[CRYPT_GENSALT_OUTPUT_SIZE];
-    struct crypt_data *work = calloc(1, sizeof(*work)); /* 32 KiB */
-    int rc = 1;
-
-    if (!work) {
-        (void)complain("no memory left");
-    } else if (password_read(password, sizeof(password)) == 0) {
-        /* no count and no bytes: the library's default cost, a salt from the kernel */
-        if (!crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof(salt)) || !crypt_r(password, salt, work) ||
-            work->output[0] == '*')
-            (void)complain("crypt(3) made no yescrypt hash: %s; is libxcrypt 4.4 or newer installed?", strerror(errno));
-        else if (vc_str_copy(vc_str_of(work->output), hash, CRYPT_OUTPUT_SIZE))
-            rc = 0;
-    }
-    vc_wipe(password, sizeof(password));
-    if (work)
-        vc_wipe(work, sizeof(*work));
-    free(work);
-    return rc;
 }
 
 struct old_file {
@@ -379,8 +281,9 @@ int vc_cli_passwd(int argc, char **argv)
             vc_fail_print(&fail, text, sizeof(text));
             return complain("%s", text);
         }
-        if (hash_make(hash) != 0)
-            return 1;
+        const char *why;
+        if (vc_cli_ask_hash(hash, sizeof(hash), &why) != VC_CLI_ANSWERED)
+            return complain("%s", why);
         edit.hash = vc_str_of(hash);
     }
     (void)sigemptyset(&block); /* an interrupt would leave the lock behind; it waits for the few milliseconds */

@@ -1,7 +1,8 @@
-/* varcoctl: asks a running gateway, and edits password files. Started through a link named occtl or ocpasswd it is
- * that. */
+/* varcoctl: asks a running gateway, writes a first configuration, edits password files. Started through a link named
+ * occtl or ocpasswd it is that. */
 #include "base/str.h"
 #include "cli/control.h"
+#include "cli/init.h"
 #include "cli/passwd.h"
 #include "cli/show.h"
 #include "proto/login_gateway.h"
@@ -42,7 +43,7 @@ static void help(FILE *out)
 {
     (void)fprintf(out,
                   "Usage: %s [-s SOCKET] [-j] [-n] [--debug] COMMAND\n"
-                  "       varcoctl passwd ...\n"
+                  "       varcoctl init | passwd ...\n"
                   "  -s, --socket-file=FILE  the gateway's control socket\n"
                   "  -j, --json              JSON for programs\n"
                   "  -n, --no-pager          accepted; there is no pager\n"
@@ -52,6 +53,7 @@ static void help(FILE *out)
     for (size_t i = 0; i < N_COMMANDS; i++)
         (void)fprintf(out, "%17s %-6s  %s\n", commands[i].words, commands[i].argument ? commands[i].argument : "",
                       commands[i].help);
+    (void)fprintf(out, "%17s %-6s  %s\n", "init", "...", "Writes a first configuration");
     (void)fprintf(out, "%17s %-6s  %s\n", "passwd", "...", "Edits a password file");
 }
 
@@ -201,9 +203,10 @@ int main(int argc, char **argv)
         help(stderr);
         return FAILED;
     }
-    if (strcmp(argv[optind], "passwd") == 0) {
+    if (strcmp(argv[optind], "init") == 0)
+        return vc_cli_init(argc - optind, argv + optind);
+    if (strcmp(argv[optind], "passwd") == 0)
         return vc_cli_passwd(argc - optind, argv + optind);
-    }
     if (strcmp(argv[optind], "help") == 0 || strcmp(argv[optind], "?") == 0) {
         help(stdout);
         return DONE;

@@ -2,15 +2,14 @@
 aside, the same file. VARCO_BUILD names the build folder (default build/)."""
 import os
 import pathlib
-import pty
 import re
-import select
 import shutil
 import subprocess
-import time
 import warnings
 
 import pytest
+
+from harness.terminal import on_terminal
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -217,47 +216,6 @@ def test_odd_files(tmp_path):
     os.symlink("/etc/hostname", tmp_path / "trap.tmp")  # the lock's name, planted
     assert run(OURS, tmp_path / "trap", "ann", stdin=b"pw\n").returncode == 1
     assert (tmp_path / "trap.tmp").is_symlink()
-
-
-def on_terminal(args, answers):
-    """Each answer is typed when a prompt is there. Gives all that the terminal showed, and the exit code."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        try:
-            os.execvp(args[0], args)
-        except OSError as e:
-            os.write(1, str(e).encode())
-        finally:  # only when it failed: a second pytest must not go on from here
-            os._exit(127)
-    shown = b""
-    seen = 0  # how much of it was there when the last answer was typed
-    answers = list(answers)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if not select.select([fd], [], [], 1)[0]:
-            continue
-        try:
-            got = os.read(fd, 4096)
-        except OSError:
-            got = b""
-        if not got:
-            break
-        shown += got
-        if answers and shown[seen:].rstrip().endswith(b"password:"):
-            time_to_mute(fd)
-            os.write(fd, answers.pop(0))
-            seen = len(shown)
-    os.close(fd)
-    return shown, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def time_to_mute(fd):
-    """The prompt may be seen before the echo is off; typing earlier would be flushed away."""
-    import termios
-
-    deadline = time.monotonic() + 10
-    while termios.tcgetattr(fd)[3] & termios.ECHO and time.monotonic() < deadline:
-        select.select([], [], [], 0.01)
 
 
 @needs_ocpasswd

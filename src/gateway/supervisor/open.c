@@ -38,7 +38,8 @@ static int find_config(struct vc_gateway *g, struct vc_fail *fail)
             path = places[i];
     }
     if (!path)
-        return vc_fail_set(fail, VC_CAUSE_CONFIG, ENOENT, "none of %s, %s, %s; another one is named with -c", places[0],
+        return vc_fail_set(fail, VC_CAUSE_CONFIG, ENOENT,
+                           "none of %s, %s, %s: write one with varcoctl init, or name yours with -c", places[0],
                            places[1], places[2]);
     if (!realpath(path, g->real_path))
         return vc_fail_set(fail, VC_CAUSE_CONFIG, errno, "%s", path);
