@@ -12,7 +12,7 @@
 
 static char *print(const struct vc_conf *conf, bool lines, size_t size)
 {
-    size_t cap = 16 * size + 65536; /* a short line may bring a long one */
+    size_t cap = 64 * size + 65536; /* a short line may bring a long one, and an origin */
     char *out = malloc(cap);
     MUST(out);
     struct vc_writer w = vc_writer_to(out, cap);
@@ -29,6 +29,31 @@ static bool lines_fit(const char *text)
             return false;
     }
     return true;
+}
+
+/* The same bytes as a file of a user, over what they are as a configuration: nothing below changes. */
+static void lay_over(const struct vc_conf *base, const uint8_t *data, size_t size)
+{
+    struct vc_conf top, again;
+    struct vc_fail fail = {0}, fail_again = {0};
+    char *before = print(base, true, size), *after;
+    int got = vc_conf_overlay(&top, base, "user", data, size, NULL, &fail);
+    MUST(vc_conf_overlay(&again, base, "user", data, size, NULL, &fail_again) == got);
+    if (got == 0) {
+        char *text_a = print(&top, true, 2 * size), *text_b = print(&again, true, 2 * size);
+        MUST(strcmp(text_a, text_b) == 0);
+        MUST(top.tcp_port == base->tcp_port && top.passwd_file == base->passwd_file && top.n_vhosts == 0);
+        free(text_a);
+        free(text_b);
+    } else {
+        MUST(fail.cause == VC_CAUSE_CONFIG && strcmp(fail.detail, fail_again.detail) == 0 && !top.blocks);
+    }
+    vc_conf_deinit(&top);
+    vc_conf_deinit(&again);
+    after = print(base, true, size);
+    MUST(strcmp(before, after) == 0);
+    free(before);
+    free(after);
 }
 
 /* The same bytes give the same model, notes and failure; what a model prints reads back as the same model. */
@@ -63,6 +88,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         free(text_a);
         free(text_b);
+        for (size_t i = 0; i < a.n_vhosts; i++)
+            MUST(vc_conf_of_host(&a, vc_str_of(a.vhosts[i].name)) == a.vhosts[i].conf);
+        lay_over(&a, data, size);
     }
     vc_conf_deinit(&a);
     vc_conf_deinit(&b);
