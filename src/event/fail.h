@@ -101,6 +101,7 @@ enum vc_next {
     X(COOKIE_MALFORMED,    CSTP,     LOGIN,     "the webvpn cookie has not the form of a token: it is another gateway's, or was cut") \
     X(COOKIE_UNKNOWN,      CSTP,     LOGIN,     "the token is not known: the session ended, or is another gateway's; log in again") \
     X(COOKIE_EXPIRED,      CSTP,     LOGIN,     "the session was not taken up within cookie-timeout: log in again") \
+    X(ROAMING_DENIED,      CSTP,     STOP,      "the token came from another address than it was given to, and deny-roaming is on for this user: the client must log in again") \
     X(NO_ADDRESS,          CSTP,     RETRY,     "no address is free: enlarge ipv4-network, or end other sessions") \
     X(CONNECT_MALFORMED,   CSTP,     STOP,      "the CONNECT request is malformed") \
     X(CONNECT_ANSWER,      CSTP,     STOP,      "the gateway's answer to CONNECT is malformed or passes a limit") \

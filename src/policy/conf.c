@@ -106,6 +106,35 @@ static int add_split_dns(struct vc_conf_reading *r, struct vc_str domain)
     return 0;
 }
 
+/** "Name: value": a header that says nothing of its own would change what others say. */
+static bool is_header(struct vc_str s)
+{
+    struct vc_str value, name = vc_str_cut(s, ':', &value);
+    if (name.len == 0 || name.len == s.len)
+        return false;
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.at[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+            return false;
+    }
+    return true;
+}
+
+static int add_header(struct vc_conf_reading *r, struct vc_str header)
+{
+    struct vc_conf *c = r->conf;
+    if (!is_header(header) || header.len > 512)
+        return BAD(r, "'%.*s' is no header of up to 512 bytes: Name: value", header.len > 32 ? 32 : (int)header.len,
+                   header.len > 0 ? header.at : "");
+    const char **p = grown(r, VC_CONF_KEY_CUSTOM_HEADER, false, c->custom_headers, &c->n_custom_headers,
+                           VC_CONF_HEADERS_MAX, sizeof(*p));
+    if (!p)
+        return -1;
+    c->custom_headers = p;
+    p[c->n_custom_headers++] = keep(r, header);
+    return 0;
+}
+
 static int add_group(struct vc_conf_reading *r, const struct vc_conf_value *v)
 {
     struct vc_conf *c = r->conf;
@@ -277,6 +306,8 @@ static int set_key(struct vc_conf_reading *r, enum vc_conf_key key, const struct
         return add_ip(r, key, &c->nbns, &c->n_nbns, &v->ip);
     if (key == VC_CONF_KEY_SPLIT_DNS)
         return add_split_dns(r, v->text);
+    if (key == VC_CONF_KEY_CUSTOM_HEADER)
+        return add_header(r, v->text);
     if (key == VC_CONF_KEY_NO_ROUTE)
         return add_prefix(r, key, &c->no_routes, &c->n_no_routes, &v->prefix);
     if (key == VC_CONF_KEY_IPV4_NETWORK)

@@ -32,6 +32,7 @@ enum vc_conf_dtls_legacy {
 #define VC_CONF_SPLIT_DNS_MAX 1024
 #define VC_CONF_ROUTES_MAX 4096 /* of route, and of no-route */
 #define VC_CONF_VHOSTS_MAX 64
+#define VC_CONF_HEADERS_MAX 32
 #define VC_CONF_MAX_CLIENTS 8192
 #define VC_CONF_VERIFIERS 4
 
@@ -59,7 +60,7 @@ struct vc_conf {
     enum vc_conf_unknown_url unknown_url;
     const char *banner, *pre_login_banner;
     uint32_t auth_timeout_s, cookie_timeout_s;
-    bool persistent_cookies;
+    bool persistent_cookies, deny_roaming;
     uint32_t max_clients;      /* never 0 */
     uint32_t max_same_clients; /* 0: no limit */
     /* Folders with a file for each, and the file for those who have none there: for vc_conf_overlay. */
@@ -73,6 +74,10 @@ struct vc_conf {
     uint16_t udp_port;                     /* 0: no DTLS */
     const char *server_cert, *server_key;  /* PEM files; never NULL */
     enum vc_conf_tls_max tls_max;
+    bool listen_host_is_dyndns;
+    const char **custom_headers; /* "Name: value", with placeholders (policy/placeholders.h) */
+    size_t n_custom_headers;
+    const char *proxy_url; /* likewise */
 
     /* processes, files, logging */
     const char *run_as_user;
@@ -104,10 +109,10 @@ struct vc_conf {
     bool client_bypass_protocol;
 
     /* timers and transport */
-    uint32_t idle_timeout_s, session_timeout_s;                    /* 0: off */
-    uint32_t keepalive_s, mobile_keepalive_s, dpd_s, mobile_dpd_s; /* 0: off */
-    uint32_t switch_to_tcp_s;                                      /* 0: off */
-    uint32_t rekey_s;                                              /* 0: only at limits; at most 31536000 */
+    uint32_t idle_timeout_s, mobile_idle_timeout_s, session_timeout_s; /* 0: off */
+    uint32_t keepalive_s, mobile_keepalive_s, dpd_s, mobile_dpd_s;     /* 0: off */
+    uint32_t switch_to_tcp_s;                                          /* 0: off */
+    uint32_t rekey_s;                                                  /* 0: only at limits; at most 31536000 */
     enum vc_conf_rekey rekey_method;
     uint32_t mtu; /* of the link; 0: no limit */
     bool no_udp, dtls_psk, match_tls_dtls_ciphers;

@@ -150,6 +150,8 @@ static int check_transport(struct vc_conf_reading *r)
     enum vc_conf_dtls_legacy legacy;
     if (c->origin[VC_CONF_KEY_KEEPALIVE].file)
         c->mobile_keepalive_s = c->keepalive_s;
+    if (!c->origin[VC_CONF_KEY_MOBILE_IDLE_TIMEOUT].file)
+        c->mobile_idle_timeout_s = c->idle_timeout_s;
     if (c->rekey_s > 31536000) /* the most that is ever announced */
         c->rekey_s = 31536000;
     legacy = vc_conf_dtls_legacy(c, &said_by);

@@ -26,15 +26,15 @@
     X(SELECT_GROUP_BY_URL, "select-group-by-url", V, NOW, K(BOOL), SERVED, "false", "let the path of the URL choose the group; on with cisco-client-compat") \
     X(COOKIE_TIMEOUT, "cookie-timeout", V, NOW, K_NUMBER(1, 2147483647), SERVED, "300", "keep a session without a tunnel for so many seconds") \
     X(PERSISTENT_COOKIES, "persistent-cookies", V, NOW, K(BOOL), SERVED, "false", "keep a session's token valid after logout and disconnect, until cookie-timeout") \
-    X(DENY_ROAMING, "deny-roaming", U, NOW, K(BOOL), LATER, "false", "refuse a session's token from any address but the one it was given to") \
+    X(DENY_ROAMING, "deny-roaming", U, NOW, K(BOOL), SERVED, "false", "refuse a session's token from any address but the one it was given to") \
     X(AUTH_TIMEOUT, "auth-timeout", G, NOW, K_NUMBER(1, 86400), SERVED, "240", "end a login that is not complete after so many seconds") \
     X(MAX_SAME_CLIENTS, "max-same-clients", U, NOW, K_NUMBER(0, 1000000), SERVED, "0", "limit the sessions of one user; 0: no limit") \
-    X(PROXY_URL, "proxy-url", V, NOW, K(TEXT), LATER, "none", "tell clients where their proxy configuration (PAC) lies") \
+    X(PROXY_URL, "proxy-url", V, NOW, K_TEXT(1024), SERVED, "none", "tell clients where their proxy configuration (PAC) lies; %{U}, %{G}: user and group") \
     X(KKDCP, "kkdcp", V, NOW, K_LIST(TEXT), LATER, "none", "relay Kerberos requests from a path to a KDC") \
     /* listening and certificates */ \
     X(LISTEN_HOST, "listen-host", G, START, K(HOST), SERVED, "none", "listen on this address or host name only; absent: on all addresses") \
     X(UDP_LISTEN_HOST, "udp-listen-host", G, START, K(HOST), SERVED, "none", "listen for DTLS on this address or host name; absent: as listen-host") \
-    X(LISTEN_HOST_IS_DYNDNS, "listen-host-is-dyndns", V, NOW, K(BOOL), LATER, "false", "tell clients to resolve the gateway's name again before they reconnect") \
+    X(LISTEN_HOST_IS_DYNDNS, "listen-host-is-dyndns", V, NOW, K(BOOL), SERVED, "false", "tell clients to resolve the gateway's name again before they reconnect") \
     X(LISTEN_NETNS, "listen-netns", G, START, K(TEXT), LATER, "none", "open the listening sockets in this network namespace") \
     X(TCP_PORT, "tcp-port", G, START, K_NUMBER(1, 65535), SERVED, "none", "listen for TLS on this TCP port; required") \
     X(UDP_PORT, "udp-port", G, START, K_NUMBER(0, 65535), SERVED, "0", "listen for DTLS on this UDP port; 0: no DTLS") \
@@ -52,7 +52,7 @@
     X(TLS_PRIORITIES, "tls-priorities", V, NOW, K(TEXT), LATER, "none", "restrict TLS versions and ciphers by a GnuTLS priority string; tls-max is served") \
     X(MATCH_TLS_DTLS_CIPHERS, "match-tls-dtls-ciphers", V, NOW, K(BOOL), SERVED, "false", "allow for DTLS only the cipher that TLS has; excludes dtls-legacy") \
     X(INCLUDED_HTTP_HEADERS, "included-http-headers", V, NOW, K_LIST(TEXT), LATER, "none", "add header lines to every HTTP answer") \
-    X(CUSTOM_HEADER, "custom-header", V, NOW, K_LIST(TEXT), LATER, "none", "add header lines to the answer to CONNECT") \
+    X(CUSTOM_HEADER, "custom-header", V, NOW, K_LIST(TEXT), SERVED, "none", "add a header line, Name: value, to the answer to CONNECT; %{U}, %{G}: user and group; at most 32") \
     X(CAMOUFLAGE, "camouflage", V, NOW, K(BOOL), LATER, "false", "hide the gateway from whoever does not know a word in the URL") \
     X(CAMOUFLAGE_SECRET, "camouflage_secret", V, NOW, K(TEXT), LATER, "none", "set the word that camouflage asks for") \
     X(CAMOUFLAGE_REALM, "camouflage_realm", V, NOW, K(TEXT), LATER, "none", "make camouflage answer as a web server with this realm") \
@@ -94,7 +94,7 @@
     X(MOBILE_DPD, "mobile-dpd", U, NOW, K_NUMBER(0, 31536000), SERVED, "300", "be dpd for mobile clients") \
     X(SWITCH_TO_TCP_TIMEOUT, "switch-to-tcp-timeout", V, NOW, K_NUMBER(0, 31536000), SERVED, "25", "send over TLS when no UDP came for so many seconds; 0: off") \
     X(IDLE_TIMEOUT, "idle-timeout", U, NOW, K_NUMBER(0, 2147483647), SERVED, "0", "end a session without data after so many seconds; 0: off") \
-    X(MOBILE_IDLE_TIMEOUT, "mobile-idle-timeout", U, NOW, K_NUMBER(0, 2147483647), LATER, "none", "be idle-timeout for mobile clients") \
+    X(MOBILE_IDLE_TIMEOUT, "mobile-idle-timeout", U, NOW, K_NUMBER(0, 2147483647), SERVED, "none", "be idle-timeout for mobile clients; absent: the same") \
     X(SESSION_TIMEOUT, "session-timeout", U, NOW, K_NUMBER(0, 2147483647), SERVED, "0", "end a session so many seconds after its login; 0: off") \
     X(REKEY_TIME, "rekey-time", V, NOW, K_NUMBER(0, 4294967295), SERVED, "86400", "change keys every so many seconds, at most 31536000; 0: only at the ciphers' limits") \
     X(REKEY_METHOD, "rekey-method", V, NOW, K_CHOICE("ssl|new-tunnel"), SERVED, "ssl", "change keys within the connection (ssl, TLS 1.3 only) or by a new one (new-tunnel)") \

@@ -64,8 +64,9 @@ static void put_field(const struct print *p, const struct vc_conf_field *f)
         n = vc_conf_by_url(p->conf, &said_by);
     if (row->kind == VC_CONF_KIND_NUMBER && n < row->least)
         return; /* absent, and without a default */
-    if (f->key == VC_CONF_KEY_KEEPALIVE && !p->conf->origin[f->key].file && !p->origins)
-        return; /* absent says more than its number: mobile clients get another */
+    bool says_more = f->key == VC_CONF_KEY_KEEPALIVE || f->key == VC_CONF_KEY_MOBILE_IDLE_TIMEOUT;
+    if (says_more && !p->conf->origin[f->key].file && !p->origins)
+        return; /* absent is more than its number: what another key says, or another number for mobile clients */
     vc_put_fmt(p->w, "%s = ", row->name);
     if (row->kind == VC_CONF_KIND_BOOL) {
         vc_put_text(p->w, n ? "true" : "false");
@@ -122,6 +123,9 @@ static void put_special(const struct print *p, enum vc_conf_key key)
     } else if (key == VC_CONF_KEY_SPLIT_DNS) {
         for (size_t i = 0; i < c->n_split_dns; i++)
             put_text(p, key, c->split_dns[i]);
+    } else if (key == VC_CONF_KEY_CUSTOM_HEADER) {
+        for (size_t i = 0; i < c->n_custom_headers; i++)
+            put_text(p, key, c->custom_headers[i]);
     } else if (key == VC_CONF_KEY_ROUTE) {
         put_routes(p);
     } else if (key == VC_CONF_KEY_NO_ROUTE) {

@@ -191,3 +191,38 @@ def test_explain(start_gateway, folders, users):
     write(user, "dpd = x")
     status, _, why = explain("alice")
     assert status == 1 and "users/alice:1: dpd" in why
+
+
+@pytest.mark.varcod_only("our event")
+def test_a_token_stays_with_its_address_where_roaming_is_denied(start_gateway, connect, authenticate, folders, users):
+    """F5.5, F7.2: of those users for whom it is denied. The client may come back from where it logged in."""
+    users.set("bob", "builder")
+    write(folders["config_per_user"] / "alice", "deny-roaming = true")
+    g = start_gateway(**folders)
+    g.expected_causes.add("roaming-denied")
+    hers, his = authenticate(g)["COOKIE"], authenticate(g, user="bob", password="builder")["COOKIE"]
+    assert connect(g, host=2, cookie=hers, up=False).wait_exit() != 0
+    assert g.wait_event("cstp.refused")["cause"] == "roaming-denied"
+    had = connect(g, host=1, cookie=hers).addresses
+    g.stop()
+    g.start()  # what the store remembers
+    assert connect(g, host=3, cookie=hers, up=False).wait_exit() != 0
+    assert connect(g, host=1, cookie=hers, tun="tun8").addresses == had
+    connect(g, host=2, cookie=his)
+
+
+def test_headers_that_name_the_user(start_gateway, connect, users):
+    users.set("r&d bob", "builder", "staff")
+    g = start_gateway(custom_header=["X-CSTP-Site: north", "X-CSTP-Who: %{U} of %{G}"], listen_host_is_dyndns="true",
+                      proxy_url="http://proxy.example/%{U}.pac", select_group="staff")
+    c = connect(g, user="r&d bob", password="builder", options=["--authgroup", "staff"])
+    assert c.header["X-CSTP-Site"] == "north" and c.header["X-CSTP-Who"] == "r&d bob of staff"
+    assert c.header["X-CSTP-DynDNS"] == "true"
+    if g.flavour == "varcod":
+        assert c.told_now["CISCO_PROXY_PAC"] == "http://proxy.example/r%26d%20bob.pac"
+
+
+@pytest.mark.parametrize("os_name, wanted", [("linux-64", "1200"), ("apple-ios", "300")])
+def test_mobile_clients_have_an_idle_timeout_of_their_own(start_gateway, connect, os_name, wanted):
+    c = connect(start_gateway(idle_timeout=1200, mobile_idle_timeout=300), options=[f"--os={os_name}"])
+    assert c.header["X-CSTP-Idle-Timeout"] == wanted

@@ -5,6 +5,7 @@
 
 #include "crypto/hash.h"
 #include "crypto/wipe.h"
+#include "policy/placeholders.h"
 #include "proto/connect_gateway.h"
 #include "proto/dtls_select.h"
 #include "sys/random.h"
@@ -99,7 +100,9 @@ static void policy_of(const struct vc_authority *a, const struct vc_conf *c, str
     p->mobile_dpd_s = c->mobile_dpd_s;
     p->keepalive_s = c->keepalive_s;
     p->mobile_keepalive_s = c->mobile_keepalive_s;
-    p->idle_s = p->mobile_idle_s = c->idle_timeout_s;
+    p->idle_s = c->idle_timeout_s;
+    p->mobile_idle_s = c->mobile_idle_timeout_s;
+    p->dyn_dns = c->listen_host_is_dyndns;
     p->cookie_timeout_s = c->cookie_timeout_s;
     p->rekey_s = c->rekey_s;
     p->rekey_new_tunnel = c->rekey_method == VC_CONF_REKEY_NEW_TUNNEL;
@@ -110,6 +113,36 @@ static void policy_of(const struct vc_authority *a, const struct vc_conf *c, str
     p->tunnel_all_dns = c->tunnel_all_dns;
     p->client_bypass = c->client_bypass_protocol;
     p->bye_is_logout = c->cisco_bye == VC_CONF_BYE_LOGOUT;
+}
+
+/** Texts of the answer that name the user. */
+struct filled {
+    struct vc_str headers[VC_CONF_HEADERS_MAX], pac_url;
+    size_t n_headers;
+    uint8_t room[VC_CONF_HEADERS_MAX * 1100];
+};
+
+static struct vc_str fill(struct vc_writer *w, const char *text, const struct vc_member *m, enum vc_placeholders_in in)
+{
+    const size_t from = vc_written(w);
+    vc_placeholders_fill(vc_str_of(text), vc_str_of(m->user), vc_str_of(m->group), in, w);
+    return w->bad ? (struct vc_str){0} : (struct vc_str){(const char *)w->start + from, vc_written(w) - from};
+}
+
+static int fill_all(const struct vc_conf *c, const struct vc_member *m, struct filled *f, struct vc_connect_policy *p,
+                    struct vc_fail *fail)
+{
+    struct vc_writer w = vc_writer_to(f->room, sizeof(f->room));
+    f->n_headers = c->n_custom_headers;
+    for (size_t i = 0; i < f->n_headers; i++)
+        f->headers[i] = fill(&w, c->custom_headers[i], m, VC_PLACEHOLDERS_IN_HEADER);
+    if (c->proxy_url)
+        p->pac_url = fill(&w, c->proxy_url, m, VC_PLACEHOLDERS_IN_URL);
+    p->custom_headers = f->headers;
+    p->n_custom_headers = f->n_headers;
+    return w.bad ? vc_fail_set(fail, VC_CAUSE_CONNECT_ANSWER, 0,
+                               "custom-header or proxy-url is too long with these names")
+                 : 0;
 }
 
 static uint32_t seconds_left(const struct vc_authority *a, const struct vc_member *m)
@@ -180,6 +213,7 @@ static int decide(struct vc_authority *a, const struct vc_conf *conf, const stru
                   const struct vc_member *member, struct grant *g, struct vc_fail *fail)
 {
     static struct vc_str split_dns[VC_CONF_SPLIT_DNS_MAX];
+    static struct filled filled;
     struct vc_connect_policy policy;
     const struct vc_connect_session session = {.v4 = {.ip = member->v4, .len = a->conf.ipv4_network.len},
                                                .v6 = {.ip = member->v6, .len = a->conf.ipv6_subnet_prefix},
@@ -192,6 +226,8 @@ static int decide(struct vc_authority *a, const struct vc_conf *conf, const stru
                                        .outer = m->CONNECT.source.ip.family};
     choose_dtls(conf, m, g);
     policy_of(a, conf, &policy, split_dns);
+    if (fill_all(conf, member, &filled, &policy, fail) != 0)
+        return -1;
     const struct vc_connect_in in = {.request = &g->req,
                                      .session = &session,
                                      .policy = &policy,
@@ -338,6 +374,13 @@ static void answer(struct vc_authority *a, const struct vc_waiting *who, const s
              bad->cause == VC_CAUSE_USER_FILE ? vc_login_error_text(VC_LOGIN_ERROR_SETTINGS)
                                               : "The gateway is busy, try again",
              &fail);
+        return;
+    }
+    if (conf->deny_roaming && !vc_ip_eq(&m->CONNECT.source.ip, &member->source.ip)) {
+        char ip[VC_IP_TEXT];
+        vc_ip_print(&member->source.ip, ip);
+        vc_fail_set(&fail, VC_CAUSE_ROAMING_DENIED, 0, "it was given to %s", ip);
+        deny(a, portal, m, member, 401, "Log in again", &fail);
         return;
     }
     uint16_t process = vc_tunnels_choose(a, member);
