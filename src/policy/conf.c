@@ -338,9 +338,6 @@ static int set_key(struct vc_conf_reading *r, enum vc_conf_key key, const struct
             c->cisco_client_compat = true;
             came_from_here(r, VC_CONF_KEY_CISCO_CLIENT_COMPAT);
         }
-    } else if (key == VC_CONF_KEY_SAME_CLIENTS) {
-        if (v->choice > 0)
-            NOTE(r, NOT_SERVED, "oldest is not served yet: a login beyond max-same-clients is refused");
     } else {
         assert(f);
         set_field(r, f, vc_conf_key_row(key)->kind, v);

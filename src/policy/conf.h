@@ -21,6 +21,7 @@ enum vc_conf_tls_max { VC_CONF_TLS_AUTO, VC_CONF_TLS_1_2, VC_CONF_TLS_1_3 };
 enum vc_conf_dtls_cookie { VC_CONF_COOKIE_AUTO, VC_CONF_COOKIE_ON, VC_CONF_COOKIE_OFF };
 enum vc_conf_bye { VC_CONF_BYE_DETACH, VC_CONF_BYE_LOGOUT };
 enum vc_conf_unknown_url { VC_CONF_URL_DEFAULT, VC_CONF_URL_REJECT };
+enum vc_conf_same { VC_CONF_SAME_REFUSE, VC_CONF_SAME_OLDEST };
 enum vc_conf_dtls_legacy {
     VC_CONF_LEGACY_12,   /* key absent: resumption with DTLS 1.2 only */
     VC_CONF_LEGACY_ALL,  /* true: with 0x0100 too */
@@ -63,6 +64,7 @@ struct vc_conf {
     bool persistent_cookies, deny_roaming;
     uint32_t max_clients;      /* never 0 */
     uint32_t max_same_clients; /* 0: no limit */
+    enum vc_conf_same same_clients;
     /* Folders with a file for each, and the file for those who have none there: for vc_conf_overlay. */
     const char *config_per_user, *config_per_group, *default_user_config, *default_group_config;
 

@@ -19,6 +19,7 @@ static const struct vc_conf_field fields[] = {
     FIELD(PERSISTENT_COOKIES, persistent_cookies),
     FIELD(MAX_CLIENTS, max_clients),
     FIELD(MAX_SAME_CLIENTS, max_same_clients),
+    FIELD(SAME_CLIENTS, same_clients),
     FIELD(DENY_ROAMING, deny_roaming),
     FIELD(LISTEN_HOST_IS_DYNDNS, listen_host_is_dyndns),
     FIELD(PROXY_URL, proxy_url),

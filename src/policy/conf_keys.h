@@ -158,7 +158,7 @@
     X(TLS_LEGACY, "tls-legacy", V, NOW, K_LIST(TEXT), LATER, "none", "allow old cipher suites: cbc, rsa-kx") \
     X(DTLS_COOKIE, "dtls-cookie", G, NOW, K_CHOICE("auto|on|off"), SERVED, "auto", "ask a DTLS client to prove its address first; auto: a new address, or under load") \
     X(STRAP, "strap", V, NOW, K_CHOICE("check|require"), LATER, "check", "check or demand the proof that CONNECT comes from the client that logged in") \
-    X(SAME_CLIENTS, "same-clients", U, NOW, K_CHOICE("refuse|oldest"), SERVED, "refuse", "refuse a login beyond max-same-clients, or end the oldest session; only refuse is served yet") \
+    X(SAME_CLIENTS, "same-clients", U, NOW, K_CHOICE("refuse|oldest"), SERVED, "refuse", "refuse a login beyond max-same-clients, or end the oldest session of this user") \
     X(CISCO_BYE, "cisco-bye", V, NOW, K_CHOICE("detach|logout"), SERVED, "detach", "keep (detach) or end (logout) the session of a client that leaves without saying why") \
     X(V1, "v1", V, NOW, K(BOOL), LATER, "true", "serve clients that log in without aggregate authentication") \
     X(LIST_GROUPS, "list-groups", V, NOW, K(BOOL), SERVED, "true", "show the groups in the login form; false: only the URL chooses") \

@@ -8,6 +8,7 @@ import pytest
 from harness import gateway, netns
 from harness.gateway import SANITIZERS
 from harness.traffic import ping
+from harness.wait import until
 
 BEHIND = (str(netns.BEHIND_NET4.partition("/")[0]), netns.BEHIND_NET4.partition("/")[2])
 
@@ -226,3 +227,17 @@ def test_headers_that_name_the_user(start_gateway, connect, users):
 def test_mobile_clients_have_an_idle_timeout_of_their_own(start_gateway, connect, os_name, wanted):
     c = connect(start_gateway(idle_timeout=1200, mobile_idle_timeout=300), options=[f"--os={os_name}"])
     assert c.header["X-CSTP-Idle-Timeout"] == wanted
+
+
+@pytest.mark.varcod_only("a key of ours")
+def test_the_oldest_session_makes_room(start_gateway, connect, users):
+    """same-clients = oldest: whoever sits at the newest device works; others of the user and other users stay."""
+    users.set("bob", "builder")
+    g = start_gateway(max_same_clients=2, same_clients="oldest")
+    g.expected_causes.add("max-same-clients")
+    first, second, other = connect(g), connect(g, host=2), connect(g, host=4, user="bob", password="builder")
+    third = connect(g, host=3)
+    assert first.wait_exit() != 0 and "A newer login of this user" in first.log.text()
+    assert g.wait_event("cstp.session-ended")["cause"] == "max-same-clients"
+    until(lambda: {u["IPv4"] for u in g.show("users")} == {c.address4 for c in (second, third, other)}, "three are left")
+    assert all(ping(c.host, netns.BEHIND4) == 0 for c in (second, third, other))

@@ -112,15 +112,18 @@ bool vc_member_counts(const struct vc_member *m)
     return !m->token_void && (vc_member_is_live(m) || m->pending.generation != 0 || !m->connected_once);
 }
 
-size_t vc_members_of_user(const struct vc_members *ms, const char *user, struct vc_member **fresh)
+size_t vc_members_of_user(const struct vc_members *ms, const char *user, struct vc_member **fresh,
+                          struct vc_member **oldest)
 {
     struct vc_member *m;
     size_t n = 0;
-    *fresh = NULL;
+    *fresh = *oldest = NULL;
     for (size_t at = 0; (m = vc_map_next(&ms->by_id, &at));) {
         if (!vc_member_counts(m) || strcmp(m->user, user) != 0)
             continue;
         n++;
+        if (!*oldest || m->created_ns < (*oldest)->created_ns)
+            *oldest = m;
         if (!vc_member_is_live(m) && m->pending.generation == 0 && (!*fresh || m->created_ns < (*fresh)->created_ns))
             *fresh = m;
     }

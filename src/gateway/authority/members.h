@@ -99,8 +99,9 @@ static inline size_t vc_members_count(const struct vc_members *ms)
 {
     return ms->n_count;
 }
-/** Of one user; *fresh: the oldest of them that never connected, or NULL. */
-size_t vc_members_of_user(const struct vc_members *ms, const char *user, struct vc_member **fresh);
+/** Of one user; *fresh: the oldest of them that never connected, or NULL; *oldest: of all of them. */
+size_t vc_members_of_user(const struct vc_members *ms, const char *user, struct vc_member **fresh,
+                          struct vc_member **oldest);
 
 /** To be called after every change of it: sets the next time at which something happens, and counts it anew. */
 void vc_member_schedule(struct vc_members *ms, struct vc_member *m);

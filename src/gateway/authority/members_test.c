@@ -89,23 +89,25 @@ static void test_tokens(void **state)
 static void test_who_counts(void **state)
 {
     struct vc_members ms;
-    struct vc_member *fresh;
+    struct vc_member *fresh, *oldest;
     vc_members_init(&ms, seed);
     struct vc_member *a = add(&ms, 1, "alice"), *b = add(&ms, 2, "alice"), *c = add(&ms, 3, "alice"),
                      *d = add(&ms, 4, "bob");
     assert_int_equal(vc_members_count(&ms), 4);
-    assert_int_equal(vc_members_of_user(&ms, "alice", &fresh), 3);
+    assert_int_equal(vc_members_of_user(&ms, "alice", &fresh, &oldest), 3);
     assert_ptr_equal(fresh, a);
+    assert_ptr_equal(oldest, a);
     a->pending = (struct vc_member_tunnel){.generation = 1, .process = 5}; /* on its way */
-    assert_int_equal(vc_members_of_user(&ms, "alice", &fresh), 3);
+    assert_int_equal(vc_members_of_user(&ms, "alice", &fresh, &oldest), 3);
     assert_ptr_equal(fresh, b);
+    assert_ptr_equal(oldest, a); /* whether it is connected or not */
     b->live.generation = 1;
     b->connected_once = true;
-    assert_int_equal(vc_members_of_user(&ms, "alice", &fresh), 3);
+    assert_int_equal(vc_members_of_user(&ms, "alice", &fresh, &oldest), 3);
     assert_ptr_equal(fresh, c);
     b->live.generation = 0; /* waits for its client: its place is free */
     c->connected_once = true;
-    assert_int_equal(vc_members_of_user(&ms, "alice", &fresh), 1);
+    assert_int_equal(vc_members_of_user(&ms, "alice", &fresh, &oldest), 1);
     assert_null(fresh);
     vc_members_void_token(&ms, d, VC_CAUSE_ADMIN);
     assert_int_equal(vc_members_count(&ms), 3); /* as it was told */
@@ -114,7 +116,7 @@ static void test_who_counts(void **state)
     vc_member_schedule(&ms, c);
     assert_int_equal(vc_members_count(&ms), 1);
     assert_int_equal(ms.n_process[5], 1);
-    assert_int_equal(vc_members_of_user(&ms, "nobody", &fresh), 0);
+    assert_int_equal(vc_members_of_user(&ms, "nobody", &fresh, &oldest), 0);
     vc_members_deinit(&ms);
     (void)state;
 }

@@ -126,14 +126,17 @@ static void catch_up(struct vc_authority *a, uint64_t *n_left)
 static bool room_for(struct vc_authority *a, const struct vc_conf *conf, const char *user, enum vc_login_error *error,
                      struct vc_fail *fail)
 {
-    struct vc_member *fresh;
-    if (conf->max_same_clients > 0 && vc_members_of_user(&a->members, user, &fresh) >= conf->max_same_clients) {
-        if (!fresh) {
+    struct vc_member *fresh, *oldest;
+    if (conf->max_same_clients > 0 &&
+        vc_members_of_user(&a->members, user, &fresh, &oldest) >= conf->max_same_clients) {
+        if (!fresh && conf->same_clients != VC_CONF_SAME_OLDEST) {
             *error = VC_LOGIN_ERROR_TOO_MANY;
             vc_fail_set(fail, VC_CAUSE_MAX_SAME_CLIENTS, 0, "max-same-clients is %u", conf->max_same_clients);
             return false;
         }
-        vc_sessions_end(a, fresh, VC_CAUSE_MAX_SAME_CLIENTS, NULL); /* a login that came to nothing blocks nobody */
+        /* a login that came to nothing blocks nobody */
+        vc_sessions_end(a, fresh ? fresh : oldest, VC_CAUSE_MAX_SAME_CLIENTS,
+                        fresh ? NULL : "A newer login of this user took the place of this session");
     }
     if (vc_members_count(&a->members) >= a->conf.max_clients || a->members.n >= members_max(a)) {
         *error = VC_LOGIN_ERROR_FULL;
