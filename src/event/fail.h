@@ -49,8 +49,8 @@ enum vc_next {
     X(HASH_KINDS,          PROCESS,  NONE,      "the password file has hashes of many kinds: the time of an answer may tell who exists; set old passwords anew") \
     X(HASH_COSTLY,         PROCESS,  NONE,      "this password hash takes too long to check, so the user cannot log in: set the password again with varcoctl passwd") \
     X(TLS_HANDSHAKE,       TLS,      STOP,      "the TLS handshake failed: see the detail for the side that ended it") \
-    X(TLS_NO_SHARED_SUITE, TLS,      STOP,      "client and gateway have no cipher suite in common: the client offers only legacy ones") \
-    X(TLS_VERSION,         TLS,      STOP,      "the client speaks no TLS version that is allowed here: update it, or see tls-max") \
+    X(TLS_NO_SHARED_SUITE, TLS,      STOP,      "client and gateway have no cipher suite in common: the client offers only legacy ones, or see tls-priorities") \
+    X(TLS_VERSION,         TLS,      STOP,      "the client speaks no TLS version that is allowed here: update it, or see tls-max and tls-priorities") \
     X(TLS_TIMEOUT,         TLS,      RETRY,     "the TLS handshake did not end in time: network loss, or a client that only holds the connection") \
     X(TLS_NOT_TLS,         TLS,      STOP,      "the bytes are not TLS: something else speaks to this port") \
     X(TLS_PEER_CLOSED,     TLS,      RETRY,     "the client closed the connection during the handshake: often an untrusted certificate") \

@@ -112,7 +112,7 @@
 #define VC_MSG_EVENT(F) F(BYTES, event, 4000)                       /* vc_event_pack */
 #define VC_MSG_STORY(F) F(BYTES, event, 4000)                       /* an event on its way to `varcoctl events` */
 #define VC_MSG_PRIVATE_KEY(F) F(U16, number, 0) F(SECRET, pem, 32768)
-#define VC_MSG_PORTAL_SETUP(F) F(U16, index, 0) F(U64, first_login, 0) F(U32, logins_max, 0) F(U8, tls_max, 0) F(U32, auth_timeout_s, 0) F(U16, max_connections, 0) \
+#define VC_MSG_PORTAL_SETUP(F) F(U16, index, 0) F(U64, first_login, 0) F(U32, logins_max, 0) F(U8, tls_max, 0) F(BYTES, tls_priority, 100) F(U32, auth_timeout_s, 0) F(U16, max_connections, 0) \
     F(U8, hide_groups, 0) F(TEXT, own_label, 256) F(TEXT, pre_banner, 4096) F(TEXT, banner, 4096) F(U64, config_hash, 0) \
     F(BYTES, groups, 51000)                                         /* u16 length and name, u16 length and label, ... */
 #define VC_MSG_PORTAL_CHAIN(F) F(BYTES, chain, 65536)               /* PEM, leaf first */

@@ -4,6 +4,7 @@
 #include "base/addr.h"
 #include "policy/conf_keys.h"
 #include "policy/conf_note.h"
+#include "policy/tls_priority.h"
 
 /** The configuration as a value: every key that is served, read, checked, with its default where it is absent
  *  (docs/configuration.md). Made from bytes alone: several processes that read the same bytes hold the same model. No
@@ -75,6 +76,8 @@ struct vc_conf {
     uint16_t tcp_port;                     /* never 0 */
     uint16_t udp_port;                     /* 0: no DTLS */
     const char *server_cert, *server_key;  /* PEM files; never NULL */
+    const char *tls_priorities;            /* as written */
+    struct vc_tls_priority tls_priority;
     enum vc_conf_tls_max tls_max;
     bool listen_host_is_dyndns;
     const char **custom_headers; /* "Name: value", with placeholders (policy/placeholders.h) */

@@ -46,6 +46,22 @@ static int check_login(struct vc_conf_reading *r)
     return 0;
 }
 
+static int check_tls(struct vc_conf_reading *r)
+{
+    struct vc_conf *c = r->conf;
+    const char *why;
+    bool own = r->layer == LAYER_GLOBAL || r->begun[VC_CONF_KEY_TLS_PRIORITIES]; /* else noted for the layer below */
+    c->tls_priority = (struct vc_tls_priority){0};
+    if (!c->tls_priorities)
+        return 0;
+    if (vc_tls_priority_read(vc_str_of(c->tls_priorities), &c->tls_priority, &why, own ? r->notes : NULL,
+                             c->origin[VC_CONF_KEY_TLS_PRIORITIES].line) != 0)
+        return bad_key(r, VC_CONF_KEY_TLS_PRIORITIES, why);
+    if (c->tls_max == VC_CONF_TLS_1_2 && !vc_tls_priority_has(&c->tls_priority, false))
+        return bad_key(r, VC_CONF_KEY_TLS_PRIORITIES, "nothing is left: tls-max takes away TLS 1.3");
+    return 0;
+}
+
 /* Addresses that a client may have: not unspecified, loopback, multicast or reserved. */
 static bool is_unicast(const struct vc_prefix *p)
 {
@@ -173,7 +189,7 @@ static int check_transport(struct vc_conf_reading *r)
 
 int vc_conf_check(struct vc_conf_reading *r)
 {
-    if (check_login(r) != 0 || check_pool4(r) != 0 || check_pool6(r) != 0)
+    if (check_login(r) != 0 || check_tls(r) != 0 || check_pool4(r) != 0 || check_pool6(r) != 0)
         return -1;
     if (r->conf->ipv4_network.ip.family == VC_FAMILY_NONE && r->conf->ipv6_network.ip.family == VC_FAMILY_NONE)
         return missing(r, "a network for the clients (ipv4-network or ipv6-network)");

@@ -34,6 +34,7 @@ static const struct vc_conf_field fields[] = {
     FIELD(UDP_PORT, udp_port),
     FIELD(SERVER_CERT, server_cert),
     FIELD(SERVER_KEY, server_key),
+    FIELD(TLS_PRIORITIES, tls_priorities),
     FIELD(TLS_MAX, tls_max),
     FIELD(RUN_AS_USER, run_as_user),
     FIELD(RUN_AS_GROUP, run_as_group),

@@ -49,7 +49,7 @@
     X(SRK_PIN_FILE, "srk-pin-file", V, START, K(PATH), LATER, "none", "open a TPM with the PIN in this file") \
     X(KEY_PIN, "key-pin", V, START, K(TEXT), LATER, "none", "open an encrypted key or token with this PIN") \
     X(SRK_PIN, "srk-pin", V, START, K(TEXT), LATER, "none", "open a TPM with this PIN") \
-    X(TLS_PRIORITIES, "tls-priorities", V, NOW, K(TEXT), LATER, "none", "restrict TLS versions and ciphers by a GnuTLS priority string; tls-max is served") \
+    X(TLS_PRIORITIES, "tls-priorities", V, NOW, K(TEXT), SERVED, "none", "restrict TLS versions, suites and groups by a GnuTLS priority string") \
     X(MATCH_TLS_DTLS_CIPHERS, "match-tls-dtls-ciphers", V, NOW, K(BOOL), SERVED, "false", "allow for DTLS only the cipher that TLS has; excludes dtls-legacy") \
     X(INCLUDED_HTTP_HEADERS, "included-http-headers", V, NOW, K_LIST(TEXT), LATER, "none", "add header lines to every HTTP answer") \
     X(CUSTOM_HEADER, "custom-header", V, NOW, K_LIST(TEXT), SERVED, "none", "add a header line, Name: value, to the answer to CONNECT; %{U}, %{G}: user and group; at most 32") \

@@ -36,7 +36,7 @@ static void serves_what_it_says(void **state)
         " ipv4-nbns ipv6-nbns split-dns tunnel-all-dns route no-route banner pre-login-banner use-dbus"
         " always-require-cert ipv6-prefix tls-max dtls-cookie same-clients cisco-bye list-groups unknown-url nat"
         " tunnel-processes portal-processes state-dir log-format append-routes"
-        " config-per-user config-per-group default-user-config default-group-config"
+        " tls-priorities config-per-user config-per-group default-user-config default-group-config"
         " deny-roaming proxy-url listen-host-is-dyndns custom-header mobile-idle-timeout ";
     static const char nothing[] =
         " dh-params socket-file chroot-dir isolate-workers limit-worker-memory sec-mod-db-cleanup-time"

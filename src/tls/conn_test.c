@@ -78,6 +78,81 @@ static void agrees(void **state)
     }
 }
 
+/* Each suite that a priority string can name is one of the record layer's, and the other way round. */
+static void has_the_suites_of_priorities(void **state)
+{
+    (void)state;
+    struct vc_tls_priority all;
+    const char *why;
+    assert_int_equal(vc_tls_priority_read(VC_STR("NORMAL"), &all, &why, NULL, 0), 0);
+    assert_int_equal(all.suites.n, vc_tls_n_suites);
+    for (size_t i = 0; i < vc_tls_n_suites; i++) {
+        struct vc_tls_priority one = {.suites = {.at = {vc_tls_suites[i].id}, .n = 1}};
+        assert_case(vc_tls_suites[i].name, vc_tls_codes_have(&all.suites, vc_tls_suites[i].id));
+        assert_case(vc_tls_suites[i].name, vc_tls_priority_has(&one, true) == (vc_tls_suites[i].version == VC_TLS_1_3));
+    }
+}
+
+static void obeys_priorities(void **state)
+{
+    (void)state;
+    static const char only_256[] = "NORMAL:-CIPHER-ALL:+AES-256-GCM";
+    static const struct {
+        const char *priorities, *kind, *kind2;
+        enum vc_tls_max max;
+        int client_version;
+        const char *client_suite, *client_groups;
+        uint16_t suite; /* 0: none is agreed on */
+    } rows[] = {
+        {"NORMAL:-VERS-TLS1.3", "RSA-2048", NULL, VC_TLS_MAX_1_3, 0, NULL, NULL, 0xc030},
+        {"NORMAL:-VERS-TLS1.3", "RSA-2048", NULL, VC_TLS_MAX_AUTO, TLS1_3_VERSION, NULL, NULL, 0},
+        {"NORMAL:-VERS-TLS1.2", "RSA-2048", NULL, VC_TLS_MAX_AUTO, TLS1_2_VERSION, NULL, NULL, 0},
+        {"NORMAL:-VERS-TLS1.2", "RSA-2048", NULL, VC_TLS_MAX_AUTO, 0, NULL, NULL, 0x1302},
+        {"NORMAL", "RSA-2048", NULL, VC_TLS_MAX_1_2, 0, NULL, NULL, 0xc030},
+        {only_256, "P-256", NULL, VC_TLS_MAX_AUTO, 0, NULL, NULL, 0x1302},
+        {only_256, "P-256", NULL, VC_TLS_MAX_AUTO, TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", NULL, 0},
+        {only_256, "P-256", NULL, VC_TLS_MAX_AUTO, TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", NULL, 0},
+        {"NORMAL", "RSA-2048", NULL, VC_TLS_MAX_AUTO, TLS1_2_VERSION,
+         "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384", NULL, 0xc02f},
+        {"NORMAL:%SERVER_PRECEDENCE", "RSA-2048", NULL, VC_TLS_MAX_AUTO, TLS1_2_VERSION,
+         "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384", NULL, 0xc030},
+        {"PERFORMANCE:%SERVER_PRECEDENCE", "RSA-2048", NULL, VC_TLS_MAX_AUTO, 0, NULL, NULL, 0x1301},
+        {"NORMAL:-KX-ALL:+DHE-RSA", "RSA-2048", NULL, VC_TLS_MAX_1_2, 0, NULL, NULL, 0x9f},
+        {"NORMAL:-GROUP-ALL", "RSA-2048", NULL, VC_TLS_MAX_AUTO, 0, NULL, NULL, 0x9f},
+        {"NORMAL:-GROUP-ALL:+GROUP-SECP521R1", "P-256", NULL, VC_TLS_MAX_AUTO, 0, NULL, "P-521", 0x1302},
+        {"NORMAL:-GROUP-ALL:+GROUP-SECP521R1", "P-256", NULL, VC_TLS_MAX_AUTO, TLS1_3_VERSION, NULL, "X25519", 0},
+        {"SUITEB128", "RSA-2048", "P-256", VC_TLS_MAX_AUTO, 0, NULL, NULL, 0xc02c},
+        {"NORMAL:-SIGN-ALL:+SIGN-RSA-SHA256", "RSA-2048", NULL, VC_TLS_MAX_AUTO, 0, NULL, NULL, 0xc030},
+        {"SECURE256", "P-256", NULL, VC_TLS_MAX_AUTO, 0, NULL, NULL, 0xc02c}, /* 1.3 has SHA-256 for P-256 */
+        {"SECURE256", "P-384", NULL, VC_TLS_MAX_AUTO, 0, NULL, NULL, 0x1302},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct gateway g;
+        struct client c;
+        struct vc_fail fail = {0};
+        struct vc_tls_facts facts;
+        gateway_start_with(&g, rows[i].max, rows[i].priorities, rows[i].kind, rows[i].kind2);
+        client_start(&c, rows[i].client_version, rows[i].client_suite);
+        if (rows[i].client_groups)
+            assert_int_equal(SSL_set1_groups_list(c.ssl, rows[i].client_groups), 1);
+        struct vc_tls_conn *s = vc_tls_conn_new(g.server, &fail);
+        int step = shake(s, &c, &fail);
+        if (rows[i].suite == 0) {
+            assert_case(rows[i].priorities, step == -1 && (fail.cause == VC_CAUSE_TLS_VERSION ||
+                                                           fail.cause == VC_CAUSE_TLS_NO_SHARED_SUITE));
+        } else {
+            if (step != VC_TLS_STEP_DONE)
+                fail_msg("'%s', %s: %s", rows[i].priorities, rows[i].kind, fail.detail);
+            vc_tls_conn_facts(s, &facts);
+            if (facts.suite->id != rows[i].suite)
+                fail_msg("'%s', %s: %s", rows[i].priorities, rows[i].kind, facts.suite->name);
+        }
+        vc_tls_conn_free(s);
+        client_stop(&c);
+        gateway_stop(&g);
+    }
+}
+
 static void resumes_nothing(void **state)
 {
     (void)state;
@@ -766,6 +841,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees),
+        cmocka_unit_test(has_the_suites_of_priorities),
+        cmocka_unit_test(obeys_priorities),
         cmocka_unit_test(resumes_nothing),
         cmocka_unit_test(alpn),
         cmocka_unit_test(refuses),

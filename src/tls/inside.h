@@ -15,7 +15,9 @@ struct vc_tls_server {
     SSL_CTX *ctx;
     BIO_METHOD *bio;
     enum vc_tls_max max;
+    struct vc_tls_priority priority;
     bool rsa_only;
+    bool serves_13; /* one of the certificates' keys can sign what the priorities leave of TLS 1.3 */
     vc_tls_ask *ask;
     void *arg;
     uint64_t last_handshake;

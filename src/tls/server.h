@@ -2,6 +2,7 @@
 #define VC_TLS_SERVER_H
 
 #include "event/fail.h"
+#include "policy/tls_priority.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,6 +36,7 @@ struct vc_tls_cert {
 
 struct vc_tls_server_conf {
     enum vc_tls_max max;
+    struct vc_tls_priority priority; /* what the gateway has, less what this leaves out */
     const struct vc_tls_cert *certs;
     size_t n_certs;
     vc_tls_ask *ask;

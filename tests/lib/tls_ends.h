@@ -61,8 +61,9 @@ static inline int gateway_ask(void *arg, uint64_t handshake, uint16_t key, uint1
     return 0;
 }
 
-/** @kinds: up to two kinds of keys, for test_key. */
-static inline void gateway_start(struct gateway *g, enum vc_tls_max max, const char *kind, const char *kind2)
+/** @kind, @kind2: up to two kinds of keys, for test_key. @priorities: as tls-priorities; NULL: none. */
+static inline void gateway_start_with(struct gateway *g, enum vc_tls_max max, const char *priorities, const char *kind,
+                                      const char *kind2)
 {
     const char *kinds[2] = {kind, kind2};
     struct vc_tls_cert certs[2];
@@ -86,11 +87,19 @@ static inline void gateway_start(struct gateway *g, enum vc_tls_max max, const c
         EVP_PKEY_free(ca_key);
     }
     struct vc_tls_server_conf conf = {.max = max, .certs = certs, .n_certs = n, .ask = gateway_ask, .arg = g};
+    const char *why;
+    if (priorities)
+        assert_int_equal(vc_tls_priority_read(vc_str_of(priorities), &conf.priority, &why, NULL, 0), 0);
     g->server = vc_tls_server_new(&conf, &fail);
     if (!g->server)
         fail_msg("no server: %s", fail.detail);
     free(pems[0]);
     free(pems[1]);
+}
+
+static inline void gateway_start(struct gateway *g, enum vc_tls_max max, const char *kind, const char *kind2)
+{
+    gateway_start_with(g, max, NULL, kind, kind2);
 }
 
 static inline void gateway_stop(struct gateway *g)

@@ -65,10 +65,12 @@ static void start_with(struct world *w, uint16_t max_connections)
     process_go(&w->signer);
 
     process_start(&w->p, VC_ROLE_PORTAL, VC_PORTAL_PROGRAM);
-    m = (struct vc_msg){
-        .type = VC_IPC_PORTAL_SETUP,
-        .PORTAL_SETUP = {
-            .first_login = FIRST_LOGIN, .logins_max = 2, .auth_timeout_s = 240, .max_connections = max_connections}};
+    m = (struct vc_msg){.type = VC_IPC_PORTAL_SETUP,
+                        .PORTAL_SETUP = {.first_login = FIRST_LOGIN,
+                                         .logins_max = 2,
+                                         .auth_timeout_s = 240,
+                                         .max_connections = max_connections,
+                                         .tls_priority = {.at = (const uint8_t *)"\0\0\0\0", .len = 4}}};
     process_say(&w->p, w->p.supervisor, VC_ROLE_SUPERVISOR, &m, -1);
     m = (struct vc_msg){.type = VC_IPC_PORTAL_CHAIN,
                         .PORTAL_CHAIN = {.chain = {.at = (uint8_t *)pair.chain, .len = pair.chain_len}}};

@@ -147,7 +147,7 @@ static struct vc_str keep(const struct vc_str *s, uint8_t **room)
 static void take_setup(struct vc_portal *p, const struct vc_msg *m)
 {
     size_t need = m->PORTAL_SETUP.own_label.len + m->PORTAL_SETUP.pre_banner.len + m->PORTAL_SETUP.banner.len +
-                  m->PORTAL_SETUP.groups.len;
+                  m->PORTAL_SETUP.groups.len + m->PORTAL_SETUP.tls_priority.len;
     uint8_t *room = malloc(need + 1);
     if (!room)
         return;
@@ -167,6 +167,9 @@ static void take_setup(struct vc_portal *p, const struct vc_msg *m)
     p->banner = keep(&m->PORTAL_SETUP.banner, &room);
     struct vc_str groups = {.at = (const char *)m->PORTAL_SETUP.groups.at, .len = m->PORTAL_SETUP.groups.len};
     groups = keep(&groups, &room);
+    p->tls_priority =
+        (struct vc_str){.at = (const char *)m->PORTAL_SETUP.tls_priority.at, .len = m->PORTAL_SETUP.tls_priority.len};
+    p->tls_priority = keep(&p->tls_priority, &room);
     struct vc_reader r = vc_reader_of(groups.at, groups.len);
     while (r.left > 0 && !r.bad && p->policy.n_groups < VC_PORTAL_GROUPS_MAX) {
         struct vc_login_group *g = &p->groups[p->policy.n_groups];
@@ -187,10 +190,13 @@ static int use_chain(struct vc_portal *p, const struct vc_bytes *pem, struct vc_
     struct vc_tls_cert cert = {.chain_pem = pem->at, .chain_len = pem->len, .key = 0};
     struct vc_tls_server_conf conf = {
         .max = (enum vc_tls_max)p->tls_max, .certs = &cert, .n_certs = 1, .ask = ask_signer, .arg = p};
+    struct vc_reader priority = vc_reader_of(p->tls_priority.at, p->tls_priority.len);
     X509 *chain[VC_CHAIN_MAX];
     uint8_t sha1[sizeof(p->cert_sha1)];
     unsigned len = sizeof(sha1);
     size_t n;
+    if (!vc_tls_priority_unpack(&priority, &conf.priority))
+        return vc_fail_set(fail, VC_CAUSE_IPC_MALFORMED, 0, "tls_priority");
     if (vc_pair_chain(NULL, pem->at, pem->len, chain, &n, fail) != 0)
         return -1;
     int ok = X509_digest(chain[0], EVP_sha1(), sha1, &len);

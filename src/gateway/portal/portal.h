@@ -35,6 +35,7 @@ struct vc_portal {
     struct vc_port signer, authority, tunnels[VC_PORTAL_TUNNELS_MAX];
     struct vc_tls_server *tls;
     uint8_t tls_max;
+    struct vc_str tls_priority; /* vc_tls_priority_pack; into setup_bytes */
     int listener;
     struct vc_watch listen_watch;
     bool accepting;

@@ -48,6 +48,13 @@ int vc_certificate_read(struct vc_certificate *c, const struct vc_conf *conf, co
         bad(conf, config_path, VC_CONF_KEY_SERVER_CERT, "server-cert, server-key", &why, fail);
         goto out;
     }
+    if (!vc_tls_priority_serves(&conf->tls_priority, pair.type, false) &&
+        (conf->tls_max == VC_CONF_TLS_1_2 || !vc_tls_priority_serves(&conf->tls_priority, pair.type, true))) {
+        (void)vc_fail_set(&why, VC_CAUSE_CONFIG, 0, "nothing is left for server-cert (%s)",
+                          vc_tls_key_type_name(pair.type));
+        bad(conf, config_path, VC_CONF_KEY_TLS_PRIORITIES, "tls-priorities", &why, fail);
+        goto out;
+    }
     r = 0;
     if (same(c, chain, chain_len, key, key_len))
         goto out;

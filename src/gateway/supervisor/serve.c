@@ -206,7 +206,10 @@ static int setup_authority(struct vc_gateway *g, struct vc_child_process *c, str
 static int setup_portal(struct vc_gateway *g, struct vc_child_process *c)
 {
     static uint8_t groups[51000];
+    uint8_t priority[VC_TLS_PRIORITY_PACKED];
+    struct vc_writer tls = vc_writer_to(priority, sizeof(priority));
     struct vc_writer w = vc_writer_to(groups, sizeof(groups));
+    vc_tls_priority_pack(&g->conf.tls_priority, &tls);
     for (size_t i = 0; i < g->conf.n_groups; i++) {
         const char *texts[] = {g->conf.groups[i].name, g->conf.groups[i].label};
         for (int k = 0; k < 2; k++) {
@@ -220,6 +223,7 @@ static int setup_portal(struct vc_gateway *g, struct vc_child_process *c)
                                         .first_login = ++g->portal_lives * LOGINS_A_LIFE + 1,
                                         .logins_max = PORTAL_LOGINS + c->index % 8 * (PORTAL_LOGINS / 20),
                                         .tls_max = (uint8_t)g->conf.tls_max,
+                                        .tls_priority = {.at = priority, .len = vc_written(&tls)},
                                         .auth_timeout_s = g->conf.auth_timeout_s,
                                         .max_connections = VC_SLOTS_CONNECTIONS,
                                         .hide_groups = !g->conf.list_groups,
@@ -228,7 +232,7 @@ static int setup_portal(struct vc_gateway *g, struct vc_child_process *c)
                                         .banner = vc_str_of(g->conf.banner),
                                         .config_hash = g->config_hash,
                                         .groups = {.at = groups, .len = vc_written(&w)}}};
-    if (w.bad || vc_port_send(&c->port, &m, -1) != 0)
+    if (w.bad || tls.bad || vc_port_send(&c->port, &m, -1) != 0)
         return -1;
     if (send_chain(g, c) != 0)
         return -1;
