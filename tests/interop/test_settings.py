@@ -241,3 +241,25 @@ def test_the_oldest_session_makes_room(start_gateway, connect, users):
     assert g.wait_event("cstp.session-ended")["cause"] == "max-same-clients"
     until(lambda: {u["IPv4"] for u in g.show("users")} == {c.address4 for c in (second, third, other)}, "three are left")
     assert all(ping(c.host, netns.BEHIND4) == 0 for c in (second, third, other))
+
+
+@pytest.mark.varcod_only("our command line")
+def test_migrate(tmp_path):
+    """What is not served is named with its line, and so are other defaults."""
+    def migrate(file):
+        done = subprocess.run([str(gateway.build_folder() / "varcod"), "--migrate", str(file)], text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | SANITIZERS)
+        return done.returncode, done.stdout, done.stderr
+
+    mine = tmp_path / "ocserv.conf"
+    write(mine, 'auth = "plain[passwd=/p]"', "tcp-port = 443", "server-cert = /c", "server-key = /k",
+          "ipv4-network = 10.9.0.0/24", "connect-script = /bin/x", "cisco-client-compat = true", "dpd = 90")
+    status, said, _ = migrate(mine)
+    assert status == 0 and said.endswith("; varcod would start with it\n")
+    assert f"{mine}:6: connect-script: not served yet: it would run this program" in said
+    assert f"{mine}:7: cisco-client-compat: TLS 1.3 stays on" in said
+    assert f"{mine}: mobile-dpd: absent: 300 s here; ocserv: 1800\n" in said and ": dpd: absent" not in said
+    write(mine, "tcp-port = many")
+    status, said, why = migrate(mine)
+    assert status == 1 and "tcp-port: 'many' is not a number" in why and "would start" not in said
+    assert migrate(tmp_path / "nowhere")[0] == 1

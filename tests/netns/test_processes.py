@@ -362,12 +362,16 @@ def tell(event):
 
 signal.signal(signal.SIGUSR1, lambda *_: tell(%(notice)d))
 signal.signal(signal.SIGUSR2, lambda *_: tell(%(success)d))
-while message := port.recv(4096):
-    kind, = struct.unpack(">H", message[:2])
-    if kind == %(START)d:
-        port.send(struct.pack(">H", %(READY)d))
-    if kind == %(STOP)d:
-        break
+answers = {%(START)d: %(READY)d, %(PING)d: %(PONG)d}
+try:
+    while message := port.recv(4096):
+        kind, = struct.unpack(">H", message[:2])
+        if kind in answers:
+            port.send(struct.pack(">H", answers[kind]))
+        if kind == %(STOP)d:
+            break
+except ConnectionError:
+    pass  # it was cut off, and will be killed
 """
 
 
@@ -378,7 +382,7 @@ def numbers():
     events = [line.split(" |")[0] for line in events.splitlines()[1:]]
     messages = [line.split(" |")[0] for line in (snapshots / "ipc.txt").read_text().splitlines()[1:]]
     fields = [line.split(" |")[0] for line in fields.splitlines()]
-    return {name: messages.index(name) for name in ("START", "STOP", "READY", "EVENT")} | {
+    return {name: messages.index(name) for name in ("START", "STOP", "READY", "PING", "PONG", "EVENT")} | {
         "notice": events.index("process.notice"), "success": events.index("user.success"), "by": fields.index("by")}
 
 

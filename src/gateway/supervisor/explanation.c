@@ -1,12 +1,14 @@
 #include "gateway/supervisor/explanation.h"
 
 #include "gateway/supervisor/files.h"
+#include "policy/migration.h"
 #include "sys/file.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #define FILE_MAX (256U << 10)
+#define CONFIG_MAX (1U << 20)
 #define PRINTED_MAX (4U << 20)
 
 static void print_notes(const struct vc_conf_notes *notes, const char *path, FILE *to)
@@ -68,4 +70,29 @@ int vc_explanation_print(const struct vc_explanation *x, const struct vc_conf *c
     vc_conf_deinit(&over[VC_FILES_USER]);
     vc_conf_deinit(&over[VC_FILES_GROUP]);
     return r < 0 ? -1 : 0;
+}
+
+int vc_explanation_migrate(const char *file, FILE *to, struct vc_fail *fail)
+{
+    struct vc_conf conf = {0};
+    struct vc_conf_notes notes = {0};
+    uint8_t *bytes = NULL;
+    size_t len;
+    char *text = malloc(PRINTED_MAX);
+    struct vc_writer w = vc_writer_to(text, text ? PRINTED_MAX : 0);
+    if (!text || vc_file_read(file, CONFIG_MAX, VC_CAUSE_CONFIG, &bytes, &len, fail) != 0) {
+        free(text);
+        return text ? -1 : vc_fail_set(fail, VC_CAUSE_NO_MEMORY, 0, "the report");
+    }
+    int r = vc_conf_read(&conf, file, bytes, len, &notes, fail);
+    size_t n = vc_migration_print(r == 0 ? &conf : NULL, file, &notes, &w);
+    (void)fwrite(text, 1, vc_written(&w), to);
+    (void)fprintf(to, "%s: %zu differences%s\n", file, n, r == 0 ? "; varcod would start with it" : "");
+    vc_conf_deinit(&conf);
+    vc_conf_notes_deinit(&notes);
+    free(bytes);
+    free(text);
+    if (r == 0 && (w.bad || fflush(to) != 0))
+        return vc_fail_set(fail, VC_CAUSE_SYSTEM, 0, "the report could not be written whole");
+    return r;
 }

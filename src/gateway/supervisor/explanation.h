@@ -13,4 +13,8 @@ struct vc_explanation {
 /** Reads the files of group and user as a login would. -1 with *fail: such a login would be refused. */
 int vc_explanation_print(const struct vc_explanation *x, const struct vc_conf *conf, FILE *to, struct vc_fail *fail);
 
+/** `varcod --migrate`: what ocserv with this file would find different. -1 with *fail: Varco would not start with it.
+ */
+int vc_explanation_migrate(const char *file, FILE *to, struct vc_fail *fail);
+
 #endif

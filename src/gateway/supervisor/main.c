@@ -67,6 +67,8 @@ int main(int argc, char **argv)
     int r = vc_options_read(&options, argc, argv);
     if (r != 0)
         return r - 1;
+    if (options.migrate)
+        return vc_explanation_migrate(options.migrate, stdout, &fail) == 0 ? 0 : tell(&fail);
     bool serves = !options.test && !options.explain[0];
     if (serves)
         vc_signals_hold();

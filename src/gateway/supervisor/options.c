@@ -9,12 +9,15 @@ static const char help[] = "varcod: the gateway of Varco, an SSL VPN that speaks
                            "\n"
                            "usage: varcod [-c FILE] [-f] [-t] [-d N] [-p FILE] [-e | -s]\n"
                            "       varcod [-c FILE] --explain USER [GROUP] [VHOST]\n"
+                           "       varcod --migrate FILE\n"
                            "\n"
                            "  -c, --config=FILE      configuration; without it the first of /etc/varco/varcod.conf,\n"
                            "                         /etc/ocserv/ocserv.conf, /etc/ocserv.conf\n"
                            "  -t, --test-config      check the configuration and end: 0 if it is valid\n"
                            "      --explain=USER     print every value that holds for USER (in GROUP, through VHOST),\n"
                            "                         and the file and line that it came from; then end\n"
+                           "      --migrate=FILE     print what an ocserv with this configuration would find\n"
+                           "                         different here; then end: 0 if it would start\n"
                            "  -f, --foreground       stay in the foreground; log to stderr\n"
                            "  -d, --debug=N          log level 0..9999, overrides log-level\n"
                            "  -p, --pid-file=FILE    overrides pid-file\n"
@@ -26,7 +29,7 @@ static const char help[] = "varcod: the gateway of Varco, an SSL VPN that speaks
 
 int vc_options_read(struct vc_options *o, int argc, char **argv)
 {
-    enum { NO_CHDIR = 256, EXPLAIN };
+    enum { NO_CHDIR = 256, EXPLAIN, MIGRATE };
     static const struct option longs[] = {{"config", required_argument, NULL, 'c'},
                                           {"test-config", no_argument, NULL, 't'},
                                           {"foreground", no_argument, NULL, 'f'},
@@ -36,6 +39,7 @@ int vc_options_read(struct vc_options *o, int argc, char **argv)
                                           {"syslog", no_argument, NULL, 's'},
                                           {"no-chdir", no_argument, NULL, NO_CHDIR},
                                           {"explain", required_argument, NULL, EXPLAIN},
+                                          {"migrate", required_argument, NULL, MIGRATE},
                                           {"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'v'},
                                           {0}};
@@ -78,6 +82,9 @@ int vc_options_read(struct vc_options *o, int argc, char **argv)
             break;
         case EXPLAIN:
             o->explain[0] = optarg;
+            break;
+        case MIGRATE:
+            o->migrate = optarg;
             break;
         case 'h':
             (void)fputs(help, stdout);

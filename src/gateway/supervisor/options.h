@@ -9,6 +9,7 @@ struct vc_options {
     const char *pid_file;   /* -p; NULL: the key pid-file */
     bool test;              /* -t */
     const char *explain[3]; /* --explain: user, group, virtual host; [0] NULL: nothing to explain */
+    const char *migrate;    /* --migrate: a configuration of ocserv; NULL: none */
     bool foreground;        /* -f */
     bool log_stderr;        /* -e, or -f without -s */
     bool syslog;            /* -s */
