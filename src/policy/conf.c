@@ -491,8 +491,11 @@ static int read_section(struct vc_conf_reading *r)
     char *small = vc_conf_room(c, name.len + 1, "the name of a virtual host", r->fail);
     if (!small)
         return -1;
-    for (size_t i = 0; i < name.len; i++)
-        small[i] = name.at[i] >= 'A' && name.at[i] <= 'Z' ? (char)(name.at[i] + 'a' - 'A') : name.at[i];
+    for (size_t i = 0; i < name.len; i++) {
+        small[i] = name.at[i];
+        if (small[i] >= 'A' && small[i] <= 'Z')
+            small[i] = (char)(small[i] + 'a' - 'A');
+    }
     small[name.len] = 0;
     c->vhosts[c->n_vhosts++] = (struct vc_conf_vhost){.name = small};
     vc_conf_notes_add(r->notes, VC_CONF_NOTE_NOT_SERVED, r->entry.line, (struct vc_str){shown, vc_written(&w)},

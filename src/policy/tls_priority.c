@@ -315,8 +315,10 @@ static const struct level *find_level(struct vc_str part)
 /* "+NAME", "-NAME", "!NAME"; anything else is unknown. */
 static void change(struct reading *r, struct vc_str part)
 {
-    char sign = part.len > 0 ? part.at[0] : 0;
     struct vc_str rest = part.len > 0 ? (struct vc_str){part.at + 1, part.len - 1} : part;
+    char sign = 0;
+    if (part.len > 0)
+        sign = part.at[0];
     const struct name *name = find_name(rest);
     if (!name || (sign != '+' && sign != '-' && sign != '!')) {
         say(r, UNKNOWN, part);

@@ -369,9 +369,10 @@ try:
         if kind in answers:
             port.send(struct.pack(">H", answers[kind]))
         if kind == %(STOP)d:
-            break
+            raise SystemExit
 except ConnectionError:
-    pass  # it was cut off, and will be killed
+    pass
+signal.pause()  # it was cut off, and will be killed
 """
 
 
