@@ -35,6 +35,7 @@ enum vc_conf_dtls_legacy {
 #define VC_CONF_ROUTES_MAX 4096 /* of route, and of no-route */
 #define VC_CONF_VHOSTS_MAX 64
 #define VC_CONF_HEADERS_MAX 32
+#define VC_CONF_FILE_MAX (256U << 10) /* bytes of a file of a group or user */
 #define VC_CONF_MAX_CLIENTS 8192
 #define VC_CONF_VERIFIERS 4
 

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FILE_MAX (256U << 10)
-
 static void release(struct vc_waiting *w)
 {
     while (w->n_files > 0)
@@ -93,7 +91,11 @@ static void read_file(struct vc_authority *a, struct vc_waiting *w, const char *
     struct vc_conf_notes notes = {0};
     uint8_t *bytes = NULL;
     size_t len;
-    if (w->n_files >= VC_WAITING_FILES || vc_file_read_fd(fd, FILE_MAX, &bytes, &len, &w->fail) != 0) {
+    if (w->n_files >= VC_WAITING_FILES) {
+        vc_fail_set(&w->fail, VC_CAUSE_USER_FILE, 0, "%s: more files than there can be", path);
+        return;
+    }
+    if (vc_file_read_fd(fd, VC_CONF_FILE_MAX, &bytes, &len, &w->fail) != 0) {
         w->fail.cause = VC_CAUSE_USER_FILE;
         return;
     }

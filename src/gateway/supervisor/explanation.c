@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FILE_MAX (256U << 10)
 #define CONFIG_MAX (1U << 20)
 #define PRINTED_MAX (4U << 20)
 
@@ -29,7 +28,7 @@ static int read_over(struct vc_conf *over, const struct vc_conf *below, const st
     int fd = vc_files_open(part, of, vc_str_of(name), path, fail);
     if (fd < 0)
         return fail->cause == VC_CAUSE_NONE ? 0 : -1;
-    int r = vc_file_read_fd(fd, FILE_MAX, &bytes, &len, fail);
+    int r = vc_file_read_fd(fd, VC_CONF_FILE_MAX, &bytes, &len, fail);
     if (r == 0)
         r = vc_conf_overlay(over, below, path, bytes, len, &notes, fail);
     print_notes(&notes, path, to);
